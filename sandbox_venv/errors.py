@@ -1,0 +1,29 @@
+"""The one exception that users see."""
+
+from __future__ import annotations
+
+LAUNCHER_FAILED = 125
+"""Exit status of a launcher that failed before the program ran (as env(1), timeout(1) and docker use it)."""
+
+
+class SandboxError(Exception):
+    """What went wrong, in one line, with what to do about it.
+
+    Args:
+        message: ``verb object: reason``, without the program's name and without a final full stop.
+        hint: what the user can do, or None.
+        status: exit status of the command; 125 = the launcher failed, no program ran.
+    """
+
+    def __init__(self, message: str, hint: str | None = None, status: int = LAUNCHER_FAILED) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.status = status
+
+    def render(self) -> str:
+        """Return the text for stderr: one line, and a hint line where there is a hint."""
+        lines = [f"sandbox-venv: {self.message}"]
+        if self.hint:
+            lines.append(f"hint: {self.hint}")
+        return "\n".join(lines) + "\n"
