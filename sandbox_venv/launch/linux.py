@@ -1,0 +1,405 @@
+"""The kernel's names: constants spelled as the kernel spells them, and thin checked wrappers over libc.
+
+Every wrapper takes bytes and numbers, and raises ``OSError(errno, strerror, path)``. Sources are named by
+header (``linux/...`` as in include/uapi) or manual page. x86_64 and aarch64 are known; system calls from 424
+on have the same number on both (asm-generic/unistd.h).
+
+HOT: this runs before each program start. Nothing but os, sys and ctypes may be imported here.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+AT_FDCWD = -100  # linux/fcntl.h
+AT_EMPTY_PATH = 0x1000
+AT_RECURSIVE = 0x8000
+AT_SYMLINK_NOFOLLOW = 0x100
+
+O_PATH_CLOEXEC = os.O_PATH | os.O_CLOEXEC
+O_PATH_NOFOLLOW = os.O_PATH | os.O_CLOEXEC | os.O_NOFOLLOW
+O_PATH_DIRECTORY = os.O_PATH | os.O_CLOEXEC | os.O_DIRECTORY
+
+RESOLVE_NO_XDEV = 0x01  # linux/openat2.h
+RESOLVE_NO_MAGICLINKS = 0x02
+RESOLVE_NO_SYMLINKS = 0x04
+RESOLVE_BENEATH = 0x08
+RESOLVE_IN_ROOT = 0x10
+
+CLONE_NEWNS = 0x00020000  # linux/sched.h
+CLONE_NEWCGROUP = 0x02000000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+SIGCHLD = 17  # signal(7); equal on x86_64 and aarch64
+SIGKILL = 9
+
+MS_RDONLY = 1  # linux/mount.h
+MS_NOSUID = 2
+MS_NODEV = 4
+MS_NOEXEC = 8
+MS_REMOUNT = 32
+MS_BIND = 4096
+MS_MOVE = 8192
+MS_REC = 16384
+MS_SILENT = 32768
+MS_PRIVATE = 1 << 18
+MS_SLAVE = 1 << 19
+MNT_DETACH = 2  # umount2(2)
+OPEN_TREE_CLONE = 1
+OPEN_TREE_CLOEXEC = os.O_CLOEXEC
+MOVE_MOUNT_F_EMPTY_PATH = 0x04
+MOVE_MOUNT_T_EMPTY_PATH = 0x40
+MOUNT_ATTR_RDONLY = 0x1
+MOUNT_ATTR_NOSUID = 0x2
+MOUNT_ATTR_NODEV = 0x4
+MOUNT_ATTR_NOEXEC = 0x8
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+PR_SET_DUMPABLE = 4
+PR_SET_SECCOMP = 22
+PR_CAPBSET_DROP = 24
+PR_SET_CHILD_SUBREAPER = 36
+PR_SET_NO_NEW_PRIVS = 38
+PR_CAP_AMBIENT = 47
+PR_CAP_AMBIENT_RAISE = 2
+PR_CAP_AMBIENT_CLEAR_ALL = 4
+SECCOMP_MODE_FILTER = 2  # linux/seccomp.h
+_LINUX_CAPABILITY_VERSION_3 = 0x20080522  # linux/capability.h
+CAP_LAST_CAP = 40
+KEYCTL_JOIN_SESSION_KEYRING = 1  # linux/keyctl.h
+
+LANDLOCK_CREATE_RULESET_VERSION = 1  # linux/landlock.h
+LANDLOCK_RULE_PATH_BENEATH = 1
+LANDLOCK_ACCESS_FS_EXECUTE = 1 << 0
+LANDLOCK_ACCESS_FS_WRITE_FILE = 1 << 1
+LANDLOCK_ACCESS_FS_READ_FILE = 1 << 2
+LANDLOCK_ACCESS_FS_READ_DIR = 1 << 3
+LANDLOCK_ACCESS_FS_REMOVE_DIR = 1 << 4
+LANDLOCK_ACCESS_FS_REMOVE_FILE = 1 << 5
+LANDLOCK_ACCESS_FS_MAKE_CHAR = 1 << 6
+LANDLOCK_ACCESS_FS_MAKE_DIR = 1 << 7
+LANDLOCK_ACCESS_FS_MAKE_REG = 1 << 8
+LANDLOCK_ACCESS_FS_MAKE_SOCK = 1 << 9
+LANDLOCK_ACCESS_FS_MAKE_FIFO = 1 << 10
+LANDLOCK_ACCESS_FS_MAKE_BLOCK = 1 << 11
+LANDLOCK_ACCESS_FS_MAKE_SYM = 1 << 12
+LANDLOCK_ACCESS_FS_REFER = 1 << 13  # ABI 2
+LANDLOCK_ACCESS_FS_TRUNCATE = 1 << 14  # ABI 3
+LANDLOCK_ACCESS_FS_IOCTL_DEV = 1 << 15  # ABI 5
+LANDLOCK_ACCESS_NET_BIND_TCP = 1 << 0  # ABI 4
+LANDLOCK_ACCESS_NET_CONNECT_TCP = 1 << 1
+LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET = 1 << 0  # ABI 6
+LANDLOCK_SCOPE_SIGNAL = 1 << 1
+
+_X86_64 = {"capget": 125, "capset": 126, "clone": 56, "keyctl": 250, "pivot_root": 155}
+_AARCH64 = {"capget": 90, "capset": 91, "clone": 220, "keyctl": 219, "pivot_root": 41}
+_NR = {"x86_64": _X86_64, "aarch64": _AARCH64}.get(os.uname().machine, {})
+NR_open_tree = 428
+NR_move_mount = 429
+NR_pidfd_open = 434
+NR_close_range = 436
+NR_openat2 = 437
+NR_mount_setattr = 442
+NR_landlock_create_ruleset = 444
+NR_landlock_add_rule = 445
+NR_landlock_restrict_self = 446
+
+_int, _long, _ulong, _bytes = ctypes.c_int, ctypes.c_long, ctypes.c_ulong, ctypes.c_char_p
+libc = ctypes.CDLL(None, use_errno=True)
+get_errno = ctypes.get_errno
+
+
+def _declare(name: str, *argtypes: type[ctypes._SimpleCData[int] | ctypes._SimpleCData[bytes | None]]):  # type: ignore[no-untyped-def]
+    """Return libc's ``name`` as a function object of its own, so that ``syscall`` can have many types."""
+    function = libc[name]
+    function.argtypes = argtypes
+    function.restype = _long if name == "syscall" else _int
+    return function
+
+
+_prctl = _declare("prctl", _int, _ulong, _ulong, _ulong, _ulong)
+_prctl_pointer = _declare("prctl", _int, _ulong, _bytes, _ulong, _ulong)
+_mount = _declare("mount", _bytes, _bytes, _bytes, _ulong, _bytes)
+_umount2 = _declare("umount2", _bytes, _int)
+_unshare = _declare("unshare", _int)
+_setns = _declare("setns", _int, _int)
+_sethostname = _declare("sethostname", _bytes, ctypes.c_size_t)
+_number = _declare("syscall", _long, _long, _long, _long, _long)
+_two_strings = _declare("syscall", _long, _bytes, _bytes)
+_dirfd_path = _declare("syscall", _long, _long, _bytes, _ulong)
+_openat2 = _declare("syscall", _long, _long, _bytes, _bytes, _ulong)
+_move_mount = _declare("syscall", _long, _long, _bytes, _long, _bytes, _ulong)
+_mount_setattr = _declare("syscall", _long, _long, _bytes, _ulong, _bytes, _ulong)
+_buffer_size_flags = _declare("syscall", _long, _bytes, _ulong, _ulong)
+_add_rule = _declare("syscall", _long, _long, _long, _bytes, _ulong)
+
+
+def failure(path: bytes | None = None) -> OSError:
+    """Return what the last call left in errno, as OSError (which picks FileNotFoundError and the like)."""
+    number = get_errno()
+    return OSError(number, os.strerror(number), path)
+
+
+def u32(*values: int) -> bytes:
+    """Return numbers as the kernel's u32 fields."""
+    return b"".join([(value & 0xFFFFFFFF).to_bytes(4, "little") for value in values])
+
+
+def u64(*values: int) -> bytes:
+    """Return numbers as the kernel's u64 fields."""
+    return b"".join([value.to_bytes(8, "little") for value in values])
+
+
+def prctl(option: int, arg2: int = 0, arg3: int = 0, arg4: int = 0, arg5: int = 0) -> int:
+    """prctl(2) with plain numbers."""
+    result: int = _prctl(option, arg2, arg3, arg4, arg5)
+    if result < 0:
+        raise failure()
+    return result
+
+
+def seccomp_filter(prog: bytes) -> None:
+    """Apply ``prog``, raw ``struct sock_filter[]``; needs no_new_privs or CAP_SYS_ADMIN. seccomp(2).
+
+    By prctl, so that a filter which is stacked under another one need not know seccomp(2).
+    """
+    array = ctypes.create_string_buffer(prog, len(prog))
+    fprog = (len(prog) // 8).to_bytes(8, "little") + u64(ctypes.addressof(array))  # struct sock_fprog, padded
+    if _prctl_pointer(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, fprog, 0, 0) < 0:
+        raise failure()
+
+
+def set_dumpable(dumpable: bool) -> None:
+    """Say whether /proc/self belongs to the process's user, and whether others may trace it. prctl(2)."""
+    prctl(PR_SET_DUMPABLE, 1 if dumpable else 0)
+
+
+def mount(source: bytes | None, target: bytes, fstype: bytes | None, flags: int, data: bytes | None = None) -> None:
+    """mount(2)."""
+    if _mount(source, target, fstype, flags, data) < 0:
+        raise failure(target)
+
+
+def umount(target: bytes, flags: int = MNT_DETACH) -> None:
+    """umount2(2)."""
+    if _umount2(target, flags) < 0:
+        raise failure(target)
+
+
+def pivot_root(new_root: bytes, put_old: bytes) -> None:
+    """pivot_root(2)."""
+    if _two_strings(_NR["pivot_root"], new_root, put_old) < 0:
+        raise failure(new_root)
+
+
+def unshare(flags: int) -> None:
+    """unshare(2)."""
+    if _unshare(flags) < 0:
+        raise failure()
+
+
+def setns(fd: int, kind: int) -> None:
+    """setns(2)."""
+    if _setns(fd, kind) < 0:
+        raise failure()
+
+
+def sethostname(name: bytes) -> None:
+    """sethostname(2)."""
+    if _sethostname(name, len(name)) < 0:
+        raise failure()
+
+
+def openat2(dirfd: int, path: bytes, flags: int, mode: int = 0, resolve: int = 0) -> int:
+    """openat2(2); O_CLOEXEC is the caller's to give."""
+    fd: int = _openat2(NR_openat2, dirfd, path, u64(flags, mode, resolve), 24)
+    if fd < 0:
+        raise failure(path)
+    return fd
+
+
+def open_tree(dirfd: int, path: bytes, flags: int) -> int:
+    """open_tree(2)."""
+    fd: int = _dirfd_path(NR_open_tree, dirfd, path, flags)
+    if fd < 0:
+        raise failure(path)
+    return fd
+
+
+def move_mount(tree: int, dirfd: int, path: bytes) -> None:
+    """Attach the mount behind the descriptor ``tree``; a final symlink in ``path`` is not followed. move_mount(2)."""
+    flags = MOVE_MOUNT_F_EMPTY_PATH if path else MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH
+    if _move_mount(NR_move_mount, tree, b"", dirfd, path, flags) < 0:
+        raise failure(path)
+
+
+def mount_setattr(fd: int, flags: int, attr_set: int) -> None:
+    """Set mount attributes (never clear: locked ones can't be) of the mount at ``fd``. mount_setattr(2)."""
+    if _mount_setattr(NR_mount_setattr, fd, b"", flags | AT_EMPTY_PATH, u64(attr_set, 0, 0, 0), 32) < 0:
+        raise failure()
+
+
+def pidfd_open(pid: int) -> int:
+    """pidfd_open(2)."""
+    fd: int = _number(NR_pidfd_open, pid, 0, 0, 0)
+    if fd < 0:
+        raise failure()
+    return fd
+
+
+def close_range(first: int, last: int = 0xFFFFFFFF) -> None:
+    """Close the descriptors from ``first`` to ``last``; also on kernels before 5.9. close_range(2)."""
+    if first <= last and _number(NR_close_range, first, last, 0, 0) < 0:
+        os.closerange(first, min(last + 1, os.sysconf("SC_OPEN_MAX")))
+
+
+def keyctl_join_session_keyring() -> None:
+    """Give this process a new anonymous session keyring. keyctl(2)."""
+    if _number(_NR["keyctl"], KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0) < 0:
+        raise failure()
+
+
+_python = ctypes.PyDLL(None, use_errno=True)  # keeps the interpreter lock, so the child wakes up holding it
+_clone = _python["syscall"]
+_clone.argtypes = (_long, _ulong, _long, _long, _long, _long)
+_clone.restype = _long
+_before_fork, _after_fork_child, _after_fork_parent = (
+    _python["PyOS_BeforeFork"],
+    _python["PyOS_AfterFork_Child"],
+    _python["PyOS_AfterFork_Parent"],
+)
+for _function in (_before_fork, _after_fork_child, _after_fork_parent):
+    _function.argtypes, _function.restype = (), None
+
+
+def clone(flags: int) -> int:
+    """Do as os.fork() does, with the child in the new namespaces of ``flags``. clone(2), no CLONE_VM.
+
+    One call instead of fork, unshare, fork: the child is the caller's own child, and PID 1 where CLONE_NEWPID is
+    given. CPython's own hooks are called around it, as os.fork() does.
+    """
+    _before_fork()
+    pid: int = _clone(_NR["clone"], flags | SIGCHLD, 0, 0, 0, 0)
+    if pid == 0:
+        _after_fork_child()
+        return 0
+    error = failure() if pid < 0 else None
+    _after_fork_parent()
+    if error is not None:
+        raise error
+    return pid
+
+
+def capget() -> tuple[int, int, int]:
+    """Return this process's effective, permitted and inheritable capabilities as bit sets. capget(2)."""
+    data = ctypes.create_string_buffer(24)
+    header = u32(_LINUX_CAPABILITY_VERSION_3, 0)
+    if _capget(_NR["capget"], header, data) < 0:
+        raise failure()
+    words = [int.from_bytes(data.raw[at : at + 4], "little") for at in range(0, 24, 4)]
+    return words[0] | words[3] << 32, words[1] | words[4] << 32, words[2] | words[5] << 32
+
+
+_capget = _declare("syscall", _long, _bytes, ctypes.c_void_p)
+
+
+def capset(effective: int, permitted: int, inheritable: int) -> None:
+    """Set this process's capability sets. capset(2)."""
+    low = u32(effective, permitted, inheritable)
+    high = u32(effective >> 32, permitted >> 32, inheritable >> 32)
+    if _two_strings(_NR["capset"], u32(_LINUX_CAPABILITY_VERSION_3, 0), low + high) < 0:
+        raise failure()
+
+
+def drop_bounding(keep: int = 0) -> None:
+    """Drop every capability but those of ``keep`` from the bounding set. capabilities(7).
+
+    EINVAL (the kernel knows fewer) and EPERM are no errors: no_new_privs holds in any case.
+    """
+    for cap in range(CAP_LAST_CAP + 1):
+        if not keep >> cap & 1 and _prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 and get_errno() not in (1, 22):
+            raise failure()
+
+
+def raise_ambient(caps: int) -> None:
+    """Raise the capabilities of ``caps`` in the ambient set. capabilities(7); EINVAL and EPERM as above."""
+    for cap in range(CAP_LAST_CAP + 1):
+        if caps >> cap & 1 and _prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0:
+            if get_errno() not in (1, 22):
+                raise failure()
+
+
+def landlock_abi() -> int:
+    """Return the version of Landlock that the kernel offers, 0 for none. landlock(7)."""
+    version: int = _buffer_size_flags(NR_landlock_create_ruleset, None, 0, LANDLOCK_CREATE_RULESET_VERSION)
+    return max(version, 0)
+
+
+def landlock_create_ruleset(handled_access_fs: int = 0, handled_access_net: int = 0, scoped: int = 0) -> int:
+    """Return a descriptor of a new ruleset. Fields that the kernel doesn't know must be 0. landlock(7)."""
+    size = 24 if scoped else 16 if handled_access_net else 8  # E2BIG on a kernel older than the field
+    attr = u64(handled_access_fs, handled_access_net, scoped)[:size]
+    fd: int = _buffer_size_flags(NR_landlock_create_ruleset, attr, size, 0)
+    if fd < 0:
+        raise failure()
+    return fd
+
+
+def landlock_add_path(ruleset: int, parent_fd: int, allowed_access: int) -> None:
+    """Allow ``allowed_access`` beneath what ``parent_fd`` (may be O_PATH) is open on. landlock(7)."""
+    rule = u64(allowed_access) + u32(parent_fd)  # struct landlock_path_beneath_attr is packed
+    if _add_rule(NR_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, rule, 0) < 0:
+        raise failure()
+
+
+def landlock_restrict(
+    handled_access_fs: int = 0,
+    handled_access_net: int = 0,
+    scoped: int = 0,
+    paths: list[tuple[int, int]] | tuple[tuple[int, int], ...] = (),
+) -> None:
+    """Create a ruleset, add a rule for each (descriptor, allowed access) of ``paths``, and enforce it.
+
+    Needs no_new_privs (or CAP_SYS_ADMIN); holds for this process and its later children. landlock(7).
+    """
+    ruleset = landlock_create_ruleset(handled_access_fs, handled_access_net, scoped)
+    for parent_fd, allowed_access in paths:
+        landlock_add_path(ruleset, parent_fd, allowed_access)
+    if _number(NR_landlock_restrict_self, ruleset, 0, 0, 0) < 0:
+        raise failure()
+    os.close(ruleset)
+
+
+def environ_block() -> tuple[int, int]:
+    """Return start and end of the memory that /proc/self/environ shows. proc_pid_stat(5), fields 50 and 51."""
+    with open("/proc/self/stat", "rb", buffering=0) as stat:
+        fields = (stat.readall() or b"").rpartition(b")")[2].split()
+    return int(fields[47]), int(fields[48])
+
+
+def wipe_environ_block(block: tuple[int, int] | None = None) -> None:
+    """Overwrite the environment that this process was started with, so /proc/PID/environ shows nothing of it.
+
+    ``os.environ`` keeps its copy; C's getenv(3) finds nothing any more.
+
+    Args:
+        block: what environ_block() returned before /proc went away, in this process or its parent.
+    """
+    start, end = block or environ_block()
+    if start and end > start:
+        ctypes.memset(start, 0, end - start)
+
+
+def setrlimit(resource: int, soft: int, hard: int) -> None:
+    """setrlimit(2), with the numbers of asm-generic/resource.h; -1 is RLIM_INFINITY."""
+    if _setrlimit(resource, u64(soft & 0xFFFFFFFFFFFFFFFF, hard & 0xFFFFFFFFFFFFFFFF)) < 0:
+        raise failure()
+
+
+_setrlimit = _declare("setrlimit", _int, _bytes)
+RLIMIT_CORE = 4  # asm-generic/resource.h
+RLIMIT_NOFILE = 7
