@@ -1,0 +1,139 @@
+"""Open files that may be hostile, and find the ELF files of a directory tree."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from .facts import FactsCache, FileKey
+from .parse import ElfFacts, MalformedElf, parse_elf
+
+OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+"""Neither a link nor a FIFO nor a terminal does anything to us when it is opened this way."""
+
+MAX_DEPTH = 64
+MAX_ENTRIES = 2_000_000
+"""Directory entries a tree; the largest venvs seen have some 200,000."""
+MAX_CANDIDATES = 50_000
+"""Files opened a tree; torch with CUDA and everything around it has under 3,000."""
+
+PLAIN_SUFFIXES = frozenset(
+    ".py .pyc .pyi .pyx .pxd .pxi .pth .txt .md .rst .json .toml .yaml .yml .cfg .ini .xml .html .css .js .ts .map .csv"
+    " .tsv .dat .npy .npz .pkl .gz .bz2 .xz .zip .png .jpg .jpeg .gif .svg .ico .ttf .afm .otf .woff .woff2 .pdf .mo .po"
+    " .c .h .hpp .hh .cpp .cc .cu .cuh .inc .f .f90 .a .o .lib .typed .tmpl .j2 .sh .bat .ps1 .whl .lock .log .tcl".split()
+)
+"""Extensions of files that no loader opens; not even stat(2) is called on them."""
+
+
+class Files:
+    """The facts of files, each read once; from the cache where there is one."""
+
+    def __init__(self, cache: FactsCache | None) -> None:
+        self._cache = cache
+        self._seen: dict[str, ElfFacts | str] = {}
+
+    def facts(self, real: str) -> ElfFacts | str:
+        """Return the facts of the regular file at *real*, or why it has none. Never raises."""
+        known = self._seen.get(real)
+        if known is None:
+            known = self._seen[real] = self._read(real)
+        return known
+
+    def _read(self, real: str) -> ElfFacts | str:
+        try:
+            status = os.lstat(real)
+            if not stat.S_ISREG(status.st_mode):
+                return "not a regular file"
+            cached = self._cache.get(FileKey.of(status)) if self._cache else None
+            if cached is not None:
+                return cached
+            fd = os.open(real, OPEN_FLAGS)
+        except (OSError, ValueError) as error:
+            return getattr(error, "strerror", None) or str(error)
+        try:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode):
+                return "not a regular file"
+            found = parse_elf(fd, status.st_size)
+            if self._cache:
+                self._cache.put(FileKey.of(status), found)
+        except MalformedElf as error:
+            return str(error)
+        except OSError as error:
+            return error.strerror or "cannot be read"
+        else:
+            return found
+        finally:
+            os.close(fd)
+
+
+@dataclass(slots=True)
+class Tree:
+    """What a scan of one directory tree found."""
+
+    files: list[str] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+
+
+def scan_tree(top: str) -> Tree:
+    """List the files below *top* that may be ELF files, without opening one.
+
+    A file is a candidate if its name ends in ``.so`` or has ``.so.`` in it, or, for any other name but
+    those of ``PLAIN_SUFFIXES``, if it has an execute bit. Links are not followed (what they name inside the
+    tree is found where it is, what is outside is none of the tree's), nor are ``__pycache__``, FIFOs, sockets
+    and devices looked at.
+    """
+    tree = Tree()
+    entries = 0
+    pending = [(top, 0)]
+    while pending:
+        directory, depth = pending.pop()
+        try:
+            listing = os.scandir(directory)
+        except OSError as error:
+            if depth == 0:
+                tree.refused.append((directory, error.strerror or "cannot be read"))
+            continue
+        with listing:
+            for entry in _entries(listing):
+                entries += 1
+                if entries > MAX_ENTRIES or len(tree.files) >= MAX_CANDIDATES:
+                    tree.refused.append((directory, "too many files; the rest was not looked at"))
+                    return tree
+                if entry.is_dir(follow_symlinks=False):
+                    if depth < MAX_DEPTH and entry.name != "__pycache__":
+                        pending.append((entry.path, depth + 1))
+                elif is_candidate(entry):
+                    tree.files.append(entry.path)
+    tree.files.sort()
+    return tree
+
+
+def _entries(listing: Iterator[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:
+    """Yield entries until the directory ends or can't be read on."""
+    while True:
+        try:
+            entry = next(listing, None)
+        except OSError:
+            return
+        if entry is None:
+            return
+        yield entry
+
+
+def is_candidate(entry: os.DirEntry[str]) -> bool:
+    """Say whether the file is worth opening; see scan_tree for the rule."""
+    name = entry.name
+    dot = name.rfind(".")
+    if dot > 0 and name[dot:].lower() in PLAIN_SUFFIXES:
+        return False
+    try:
+        if not entry.is_file(follow_symlinks=False):
+            return False
+        if name.endswith(".so") or ".so." in name:
+            return True
+        return entry.stat(follow_symlinks=False).st_mode & 0o111 != 0
+    except OSError:
+        return False
