@@ -1,0 +1,143 @@
+"""Fixtures of every test directory; see tests/harness.py for what they hand out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness import (
+    BACKENDS,
+    FEATURES,
+    IN_CI,
+    IS_ROOT,
+    Base,
+    Tool,
+    User,
+    Venv,
+    fresh_user,
+    install_tool,
+    make_project,
+    plant_secrets,
+)
+from tests.support.users import clean_up, new_user
+
+BASE = pytest.StashKey[Base]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the session's directory in the controller; workers are told where it is."""
+    known = getattr(config, "workerinput", None)
+    config.stash[BASE] = Base(Path(known["base"])) if known else Base.create()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove what the session made, once, after its last worker."""
+    if not hasattr(config, "workerinput"):
+        clean_up(config.stash[BASE])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a new worker of pytest-xdist where the session's directory is."""
+    node.workerinput["base"] = str(node.config.stash[BASE].path)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """In CI nothing is skipped: a missing feature or program is a failure there."""
+    report: Any = yield
+    if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def base(pytestconfig: pytest.Config) -> Base:
+    """The session's world-readable directory."""
+    return pytestconfig.stash[BASE]
+
+
+@pytest.fixture(scope="session")
+def tool(base: Base) -> Tool:
+    """The built wheel, installed."""
+    return install_tool(base)
+
+
+@pytest.fixture(params=["root", "user"] if IS_ROOT else ["user"])
+def user(request: pytest.FixtureRequest, base: Base) -> Iterator[User]:
+    """Root (where the run is root's) and an ordinary user, with an empty home."""
+    with fresh_user(base, request.param) as found:
+        yield found
+
+
+@pytest.fixture
+def ordinary_user(base: Base) -> Iterator[User]:
+    """The ordinary user alone, with an empty home."""
+    with fresh_user(base, "user") as found:
+        yield found
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    """Each backend's name. The fixtures that make venvs ask the probe whether it works here."""
+    return str(request.param)
+
+
+@pytest.fixture
+def secrets_of(user: User) -> dict[Path, str]:
+    """Files with unique texts in the user's home, which no sandbox may show: path -> text."""
+    return plant_secrets(user)
+
+
+@pytest.fixture
+def make_venv(tool: Tool, user: User, backend: str) -> Callable[..., Venv]:
+    """Make a project with a venv and wrap it: see :func:`tests.harness.make_project`.
+
+    More arguments: ``wrap=False`` leaves it plain; ``wrap_options`` go to ``wrap``.
+    """
+
+    def make(*, wrap: bool = True, wrap_options: tuple[Any, ...] = (), **more: Any) -> Venv:
+        tool.require(user, *FEATURES[backend])
+        venv = make_project(tool, user, backend, **more)
+        if wrap:
+            venv.wrap(*wrap_options).check()
+        return venv
+
+    return make
+
+
+@pytest.fixture
+def venv(make_venv: Callable[..., Venv]) -> Venv:
+    """A wrapped venv without pip that this test may change."""
+    return make_venv()
+
+
+@pytest.fixture(scope="session")
+def shared_venvs(base: Base, tool: Tool) -> Callable[[str, str], Venv]:
+    """Wrapped venvs of this worker that tests share, one for each kind of user and backend."""
+    made: dict[tuple[str, str], Venv] = {}
+
+    def get(kind: str, backend: str) -> Venv:
+        if (kind, backend) not in made:
+            user = new_user(base, kind)
+            tool.require(user, *FEATURES[backend])
+            plant_secrets(user)
+            venv = make_project(tool, user, backend)
+            venv.wrap().check()
+            made[kind, backend] = venv
+        return made[kind, backend]
+
+    return get
+
+
+@pytest.fixture(params=["root", "user"] if IS_ROOT else ["user"])
+def shared_venv(request: pytest.FixtureRequest, shared_venvs: Callable[[str, str], Venv], backend: str) -> Venv:
+    """A wrapped venv for tests that only run programs: quicker than ``venv``, not to be changed.
+
+    Secrets are planted in its user's home. Its ``project`` is writable from inside: use unique names there.
+    """
+    return shared_venvs(request.param, backend)

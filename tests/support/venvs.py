@@ -1,0 +1,121 @@
+"""Real venvs in real projects, plain or wrapped."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.base import Base, system_python
+from tests.support.process import Argument, Process, Result, run_as, spawn_as
+from tests.support.terminal import Terminal
+from tests.support.tool import Tool, make_environment
+from tests.support.users import User
+
+
+@dataclass(frozen=True, slots=True)
+class Venv:
+    """A project with a venv of ``user``'s. ``entry`` below is a name in its ``bin``."""
+
+    tool: Tool
+    user: User
+    backend: str
+    project: Path
+    path: Path
+
+    @property
+    def bin(self) -> Path:
+        return self.path / "bin"
+
+    @property
+    def home(self) -> Path:
+        """What is $HOME inside."""
+        return self.path / "home"
+
+    def argv(self, entry: str, *words: Argument) -> list[Argument]:
+        return [self.bin / entry, *words]
+
+    def run(self, entry: str, *words: Argument, cwd: Path | None = None, **more: Any) -> Result:
+        """Run an entry point to its end; see :func:`run_as` for ``env``, ``given``, ``input``, ``timeout``."""
+        return run_as(self.user, self.argv(entry, *words), cwd=cwd or self.project, **more)
+
+    def python(self, code: str, *words: Argument, **more: Any) -> Result:
+        """Run ``python -c code words…``."""
+        return self.run("python", "-c", code, *words, **more)
+
+    def spawn(self, entry: str, *words: Argument, cwd: Path | None = None, **more: Any) -> Process:
+        """Start an entry point; see :func:`spawn_as`."""
+        return spawn_as(self.user, self.argv(entry, *words), cwd=cwd or self.project, **more)
+
+    def terminal(self, entry: str, *words: Argument, cwd: Path | None = None, **more: Any) -> Terminal:
+        """Start an entry point on a terminal of its own."""
+        return Terminal(self.user, self.argv(entry, *words), cwd=cwd or self.project, **more)
+
+    def sandbox(self, *words: Argument, cwd: Path | None = None, **more: Any) -> Result:
+        """Run ``sandbox-venv words…`` in the project."""
+        return self.tool.run(self.user, *words, cwd=cwd or self.project, **more)
+
+    def wrap(self, *options: Argument, **more: Any) -> Result:
+        """Wrap the venv with this test's backend."""
+        return self.sandbox("wrap", self.path, "--backend", self.backend, *options, **more)
+
+
+def make_project(
+    tool: Tool,
+    user: User,
+    backend: str,
+    *,
+    name: str | None = None,
+    venv: str = ".venv",
+    pip: bool | str = False,
+    packages: Sequence[Argument] = (),
+    python: Argument | None = None,
+    options: Sequence[Argument] = (),
+) -> Venv:
+    """Make a project below the user's home with a real venv, not wrapped yet.
+
+    ``pip``: False for none, True for a quick copy, "ensurepip" for what ``python -m venv`` itself installs.
+    ``packages`` are installed from outside. ``options`` go to ``python -m venv``.
+    """
+    project = user.makedirs(user.home / (name or f"project-{secrets.token_hex(3)}"))
+    path = project / venv
+    words = [python or system_python(), "-m", "venv", *options]
+    if pip != "ensurepip":
+        words.append("--without-pip")
+    run_as(user, [*words, path], cwd=project, timeout=180).check()
+    if pip is True:
+        copy_pip(tool.base, path)
+    if packages:
+        subprocess.run(
+            [sys.executable, "-m", "pip", "--quiet", "--python", path / "bin" / "python", "install", *packages],
+            check=True,
+            env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore"},
+        )
+    if pip is True or packages:
+        user.own_tree(path)
+    return Venv(tool, user, backend, project, path)
+
+
+def copy_pip(base: Base, venv: Path) -> None:
+    """Put pip into ``venv`` from a template of this session: much quicker than ensurepip, the same files."""
+    template = Path(base.once("template", lambda: str(_template(base))))
+    (source,) = template.glob("lib/python3*/site-packages")
+    (target,) = venv.glob("lib/python3*/site-packages")
+    shutil.copytree(source, target, dirs_exist_ok=True)
+    for script in template.glob("bin/pip*"):
+        copy = venv / "bin" / script.name
+        text = script.read_bytes().replace(os.fsencode(template / "bin"), os.fsencode(venv / "bin"))
+        copy.write_bytes(text)
+        copy.chmod(0o755)
+
+
+def _template(base: Base) -> Path:
+    path = make_environment(base.path / "template")
+    subprocess.run([path / "bin" / "python", "-m", "ensurepip", "--default-pip"], check=True, stdout=subprocess.DEVNULL)
+    return path

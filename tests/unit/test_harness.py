@@ -1,0 +1,67 @@
+"""The harness itself: what it promises to other tests holds."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from tests.harness import CTRL_C, Terminal, User, plant_secrets, run_as, spawn_as
+
+
+def test_program_runs_as_the_user_in_an_empty_home(user: User) -> None:
+    done = run_as(user, ["sh", "-c", "id -u; pwd; echo $HOME; ls -A"]).check()
+    assert done.stdout.split() == [str(user.uid), str(user.home), str(user.home)]
+
+
+def test_variables_of_the_session_are_the_parents_and_given_ones_are_not(user: User) -> None:
+    code = "tr '\\0' '\\n' </proc/$PPID/environ | grep -c '^[AB]='; echo $A $B"
+    done = run_as(user, ["sh", "-c", code], env={"A": "1"}, given={"B": "2"}).check()
+    assert done.stdout.split() == ["1", "1", "2"]
+
+
+def test_status_and_signal_of_the_program_come_back(user: User) -> None:
+    run_as(user, ["sh", "-c", "exit 7"]).check(7)
+    run_as(user, ["sh", "-c", "kill -SEGV $$"]).check(-signal.SIGSEGV)
+    run_as(user, ["/nonexistent"]).check(127)
+
+
+def test_input_reaches_the_program_and_streams_stay_apart(user: User) -> None:
+    data = "x" * 200_000
+    done = run_as(user, ["sh", "-c", "wc -c; echo error >&2"], input=data).check()
+    assert (done.stdout.strip(), done.stderr.strip()) == (str(len(data)), "error")
+
+
+def test_signal_reaches_the_program_itself(user: User) -> None:
+    process = spawn_as(user, ["sleep", "60"])
+    process.signal(signal.SIGTERM)
+    process.wait(10).check(-signal.SIGTERM)
+
+
+def test_program_that_hangs_is_killed_and_reported(user: User) -> None:
+    with pytest.raises(AssertionError, match="no end within"):
+        run_as(user, ["sleep", "60"], timeout=0.3)
+
+
+def test_terminal_is_the_controlling_one_and_keys_are_signals(user: User) -> None:
+    with Terminal(user, ["sh", "-c", "tty </dev/tty; stty size; echo ready; exec sleep 60"], size=(30, 90)) as terminal:
+        terminal.expect("^/dev/tty$")
+        terminal.expect("^30 90$")
+        terminal.expect("ready")
+        terminal.send(CTRL_C)
+        terminal.wait(10).check(-signal.SIGINT)
+
+
+def test_secrets_are_the_users_alone(user: User) -> None:
+    planted = plant_secrets(user)
+    for path, text in planted.items():
+        assert text in path.read_text()
+        assert path.stat().st_uid == user.uid
+        assert path.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be somebody else")
+def test_ordinary_user_has_no_groups_and_no_capabilities(ordinary_user: User) -> None:
+    done = run_as(ordinary_user, ["sh", "-c", "id -G; grep CapEff /proc/self/status"]).check()
+    assert done.stdout.split() == [str(ordinary_user.gid), "CapEff:", "0" * 16]
