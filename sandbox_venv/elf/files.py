@@ -20,9 +20,14 @@ MAX_CANDIDATES = 50_000
 """Files opened a tree; torch with CUDA and everything around it has under 3,000."""
 
 PLAIN_SUFFIXES = frozenset(
-    ".py .pyc .pyi .pyx .pxd .pxi .pth .txt .md .rst .json .toml .yaml .yml .cfg .ini .xml .html .css .js .ts .map .csv"
-    " .tsv .dat .npy .npz .pkl .gz .bz2 .xz .zip .png .jpg .jpeg .gif .svg .ico .ttf .afm .otf .woff .woff2 .pdf .mo .po"
-    " .c .h .hpp .hh .cpp .cc .cu .cuh .inc .f .f90 .a .o .lib .typed .tmpl .j2 .sh .bat .ps1 .whl .lock .log .tcl".split()
+    f".{word}"
+    for word in (
+        *("py", "pyc", "pyi", "pyx", "pxd", "pxi", "pth", "typed", "whl", "lock", "log", "tmpl", "j2", "sh", "bat"),
+        *("txt", "md", "rst", "json", "toml", "yaml", "yml", "cfg", "ini", "xml", "html", "css", "js", "ts", "map"),
+        *("csv", "tsv", "dat", "npy", "npz", "pkl", "gz", "bz2", "xz", "zip", "mo", "po", "pdf", "ps1", "tcl"),
+        *("png", "jpg", "jpeg", "gif", "svg", "ico", "ttf", "afm", "otf", "woff", "woff2"),
+        *("c", "h", "hpp", "hh", "cpp", "cc", "cu", "cuh", "inc", "f", "f90", "a", "o", "lib"),
+    )
 )
 """Extensions of files that no loader opens; not even stat(2) is called on them."""
 

@@ -14,10 +14,14 @@ import os
 import struct
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
-from elftools.elf.structs import ELFStructs
+if TYPE_CHECKING:
+    from elftools.elf.structs import ELFStructs
 
 MAGIC = b"\x7fELF"
+NOT_ELF = "not an ELF file"
+"""The reason given for a file without the magic."""
 HEAD_BYTES = 4096
 """Bytes of a first read: the header and, in nearly every file, all program headers."""
 MAX_PROGRAM_HEADER_BYTES = 65536
@@ -82,7 +86,7 @@ def parse_elf(fd: int, size: int) -> ElfFacts:
     """
     head = os.pread(fd, HEAD_BYTES, 0)
     if head[:4] != MAGIC:
-        raise MalformedElf("not an ELF file")
+        raise MalformedElf(NOT_ELF)
     if len(head) < 52 or head[4] not in (1, 2) or head[5] not in (1, 2):
         raise MalformedElf("invalid ELF header")
     bits, little = 32 * head[4], head[5] == 1
@@ -110,6 +114,8 @@ def parse_elf(fd: int, size: int) -> ElfFacts:
 
 @cache
 def _structs(bits: int, little: bool) -> ELFStructs:
+    from elftools.elf.structs import ELFStructs  # a seventh of a warm resolution's time, which needs none of it
+
     structs = ELFStructs(little_endian=little, elfclass=bits)
     structs.create_basic_structs()
     return structs
@@ -125,18 +131,13 @@ def _read(fd: int, size: int, offset: int, length: int) -> bytes:
     return data
 
 
-def _segments(
-    row: struct.Struct, table: bytes, bits: int
-) -> tuple[list[_Segment], _Segment | None, _Segment | None]:
+def _segments(row: struct.Struct, table: bytes, bits: int) -> tuple[list[_Segment], _Segment | None, _Segment | None]:
     """Return the loadable segments, the dynamic one and the interpreter's name's."""
     loads: list[_Segment] = []
     dynamic = interpreter = None
     for fields in row.iter_unpack(table):
         kind = fields[0]
-        if bits == 64:
-            segment = _Segment(fields[2], fields[3], fields[5])
-        else:
-            segment = _Segment(fields[1], fields[2], fields[4])
+        segment = _Segment(fields[2], fields[3], fields[5]) if bits == 64 else _Segment(fields[1], fields[2], fields[4])
         if kind == PT_LOAD:
             loads.append(segment)
         elif kind == PT_DYNAMIC:

@@ -47,7 +47,15 @@ class PathWalker:
         self.allowed = _with_real(allowed)
         self.untrusted = _with_real(untrusted)
         self._ancestors = {parent for root in self.allowed for parent in _parents(root)}
-        self._directories: dict[tuple[str, bool], Resolved | None | RefusedPathError] = {}
+        self._directories: dict[tuple[str, bool], Resolved | RefusedPathError | None] = {}
+
+    def allow(self, roots: Iterable[str]) -> None:
+        """Allow more: where a loader that was found to be the system's looks for libraries by itself."""
+        fresh = [root for root in _with_real(roots) if not is_below(root, self.allowed)]
+        if fresh:
+            self.allowed += tuple(fresh)
+            self._ancestors.update(parent for root in fresh for parent in _parents(root))
+            self._directories.clear()
 
     def is_allowed(self, real: str) -> bool:
         """Say whether a resolved path lies in an allowed root."""
@@ -62,7 +70,7 @@ class PathWalker:
         key = (path, free)
         if key not in self._directories:
             try:
-                found: Resolved | None | RefusedPathError = self._walk(path + "/.", free=free)
+                found: Resolved | RefusedPathError | None = self._walk(path + "/.", free=free)
                 if isinstance(found, Resolved) and not os.path.isdir(found.real):
                     found = None
             except RefusedPathError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from .parse import ElfFacts
 from .paths import PathWalker, Resolved
-from .search import Candidate, Directory, Outcome, Request, Searcher, nodeflib
+from .search import Candidate, Directory, Request, Searcher, nodeflib
 
 KERNEL_LIBRARIES = frozenset(("linux-vdso.so.1", "linux-gate.so.1", "linux-vdso32.so.1", "linux-vdso64.so.1"))
 _MUSL_OWN = ("libc.", "libpthread.", "librt.", "libm.", "libdl.", "libutil.", "libxnet.")
@@ -53,7 +53,7 @@ class ProgramLoader:
     """Loads programs that share one loader's world."""
 
     def __init__(self, searcher: Searcher, walker: PathWalker) -> None:
-        self._searcher, self._walker = searcher, walker
+        self.searcher, self._walker = searcher, walker
         self._musl = searcher.world.musl
 
     def place(self, candidate: Candidate, loader: Loaded | None, *, real_origin: bool = False) -> Loaded:
@@ -62,8 +62,8 @@ class ProgramLoader:
         free = not self._walker.is_untrusted(real) and not self._walker.is_untrusted(candidate.path)
         loaded = Loaded(candidate.path, candidate.resolved, facts, loader, free)
         origin = (real if real_origin else candidate.path).rpartition("/")[0] or "/"
-        loaded.rpath = self._searcher.expand(facts.rpath, origin, free=free)
-        loaded.runpath = self._searcher.expand(facts.runpath, origin, free=free)
+        loaded.rpath = self.searcher.expand(facts.rpath, origin, free=free)
+        loaded.runpath = self.searcher.expand(facts.runpath, origin, free=free)
         if self._musl:
             own = loaded.runpath or loaded.rpath
             loaded.rpath, loaded.runpath = own, ()
@@ -97,14 +97,14 @@ class ProgramLoader:
         if name in KERNEL_LIBRARIES or (self._musl and name.startswith(_MUSL_OWN)):
             return None
         origin = asking.path.rpartition("/")[0] or "/"
-        text = self._searcher.substitute(name, origin) if not self._musl else name
+        text = self.searcher.substitute(name, origin) if not self._musl else name
         if not text:
             return None
         known = program.by_name.get(text)
         if known is not None:
             return None
         request = self.request(asking)
-        outcome = self._searcher.open_path(text, request) if "/" in text else self._searcher.find(text, request)
+        outcome = self.searcher.open_path(text, request) if "/" in text else self.searcher.find(text, request)
         program.refused += [(path, asking.path, reason) for path, reason in outcome.refused]
         found = outcome.found
         if found is None:
@@ -120,14 +120,7 @@ class ProgramLoader:
         fresh.asked.append((text, asking.path))
         return fresh
 
-    def find(self, name: str, request: Request) -> Outcome:
-        """Search for a name without a slash. Raises BudgetError."""
-        return self._searcher.find(name, request)
-
     def request(self, asking: Loaded) -> Request:
         """Return where *asking*'s needs are searched before the system's places (ld.so(8))."""
-        if self._musl or asking.facts.runpath is None:
-            before = asking.inherited
-        else:
-            before = asking.runpath
+        before = asking.inherited if self._musl or asking.facts.runpath is None else asking.runpath
         return Request(before, nodeflib(asking.facts), asking.free, asking.facts.abi)

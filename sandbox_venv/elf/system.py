@@ -6,7 +6,6 @@ import glob
 import os
 import re
 import struct
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -172,10 +171,6 @@ def auxiliary_platform() -> str:
         return os.uname().machine
 
 
-def system_library_directories(loaders: Iterable[LoaderWorld]) -> tuple[str, ...]:
-    """Return every directory that holds the system's libraries: ld.so.conf's and the loaders' own."""
-    found: dict[str, None] = dict.fromkeys(FALLBACK_DIRECTORIES)
-    found.update(dict.fromkeys(conf_directories()))
-    for world in loaders:
-        found.update(dict.fromkeys(world.directories))
-    return tuple(found)
+def system_library_directories() -> tuple[str, ...]:
+    """Return the directories that hold the system's libraries: the usual ones and those of ld.so.conf(5)."""
+    return tuple(dict.fromkeys((*FALLBACK_DIRECTORIES, *MUSL_DIRECTORIES, *conf_directories())))
