@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from .facts import FactsCache, FileKey
@@ -101,31 +100,23 @@ def scan_tree(top: str) -> Tree:
             if depth == 0:
                 tree.refused.append((directory, error.strerror or "cannot be read"))
             continue
-        with listing:
-            for entry in _entries(listing):
-                entries += 1
-                if entries > MAX_ENTRIES or len(tree.files) >= MAX_CANDIDATES:
-                    tree.refused.append((directory, "too many files; the rest was not looked at"))
-                    return tree
-                if entry.is_dir(follow_symlinks=False):
-                    if depth < MAX_DEPTH and entry.name != "__pycache__":
-                        pending.append((entry.path, depth + 1))
-                elif is_candidate(entry):
-                    tree.files.append(entry.path)
+        try:
+            with listing:
+                for entry in listing:
+                    entries += 1
+                    if entry.is_dir(follow_symlinks=False):
+                        if depth < MAX_DEPTH and entry.name != "__pycache__":
+                            pending.append((entry.path, depth + 1))
+                    elif is_candidate(entry):
+                        tree.files.append(entry.path)
+                    if entries > MAX_ENTRIES or len(tree.files) >= MAX_CANDIDATES:
+                        tree.refused.append((directory, "too many files; the rest was not looked at"))
+                        pending.clear()
+                        break
+        except OSError as error:
+            tree.refused.append((directory, error.strerror or "cannot be read"))
     tree.files.sort()
     return tree
-
-
-def _entries(listing: Iterator[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:
-    """Yield entries until the directory ends or can't be read on."""
-    while True:
-        try:
-            entry = next(listing, None)
-        except OSError:
-            return
-        if entry is None:
-            return
-        yield entry
 
 
 def is_candidate(entry: os.DirEntry[str]) -> bool:

@@ -70,16 +70,38 @@ class PathWalker:
         key = (path, free)
         if key not in self._directories:
             try:
-                found: Resolved | RefusedPathError | None = self._walk(path + "/.", free=free)
-                if isinstance(found, Resolved) and not os.path.isdir(found.real):
+                found = self._directory(path, free=free)
+                if found is not None and not os.path.isdir(found.real):
                     found = None
+                self._directories[key] = found
             except RefusedPathError as error:
-                found = error
-            self._directories[key] = found
+                self._directories[key] = error
         known = self._directories[key]
         if isinstance(known, RefusedPathError):
             raise known
         return known
+
+    def _directory(self, path: str, *, free: bool) -> Resolved | None:
+        """Resolve a directory by way of its parent, which most often is known already."""
+        above, _, name = path.rpartition("/")
+        if not above or name in ("", ".", "..") or path.count("/") > MAX_LINKS:
+            return self._walk(path + "/.", free=free)
+        parent = self.directory(above, free=free)
+        if parent is None:
+            return None
+        here = f"{parent.real}/{name}" if parent.real != "/" else "/" + name
+        if not free and not self._touchable(here):
+            raise RefusedPathError(here)
+        try:
+            os.readlink(here)
+        except (OSError, ValueError) as error:
+            if getattr(error, "errno", None) != errno.EINVAL:
+                return None
+            return Resolved(here, (), parent.directory_links)
+        found = self._walk(here + "/.", free=True)
+        if found is None:
+            return None
+        return Resolved(found.real, (), parent.directory_links + found.directory_links)
 
     def file(self, directory: str, name: str, *, free: bool) -> Resolved | None:
         """Resolve *name* (no slash in it) in *directory*; None when there is none. Raises RefusedPathError.

@@ -14,6 +14,10 @@ _MUSL_OWN = ("libc.", "libpthread.", "librt.", "libm.", "libdl.", "libutil.", "l
 """Names that musl's loader answers itself (ldso/dynlink.c, load_library)."""
 
 
+_Places = tuple[bool, tuple[Directory, ...], tuple[Directory, ...]]
+"""Whether a file is free of attackers, its RUNPATH, its RPATH and those that it inherits."""
+
+
 @dataclass(slots=True, eq=False)
 class Loaded:
     """One file of a program. ``loader`` is what first asked for it: its RPATH counts for this one's needs."""
@@ -22,9 +26,7 @@ class Loaded:
     resolved: Resolved
     facts: ElfFacts
     loader: Loaded | None
-    free: bool
-    names: set[str] = field(default_factory=set)
-    rpath: tuple[Directory, ...] = ()
+    free: bool = False
     runpath: tuple[Directory, ...] = ()
     inherited: tuple[Directory, ...] = ()
     asked: list[tuple[str, str]] = field(default_factory=list)
@@ -55,20 +57,29 @@ class ProgramLoader:
     def __init__(self, searcher: Searcher, walker: PathWalker) -> None:
         self.searcher, self._walker = searcher, walker
         self._musl = searcher.world.musl
+        self._places: dict[tuple[object, ...], _Places] = {}
 
     def place(self, candidate: Candidate, loader: Loaded | None, *, real_origin: bool = False) -> Loaded:
         """Make a file part of a program: work out the directories that its needs are searched in."""
         facts, real = candidate.facts, candidate.resolved.real
-        free = not self._walker.is_untrusted(real) and not self._walker.is_untrusted(candidate.path)
-        loaded = Loaded(candidate.path, candidate.resolved, facts, loader, free)
-        origin = (real if real_origin else candidate.path).rpartition("/")[0] or "/"
-        loaded.rpath = self.searcher.expand(facts.rpath, origin, free=free)
-        loaded.runpath = self.searcher.expand(facts.runpath, origin, free=free)
-        if self._musl:
-            own = loaded.runpath or loaded.rpath
-            loaded.rpath, loaded.runpath = own, ()
-        loaded.inherited = tuple(dict.fromkeys(loaded.rpath + (loader.inherited if loader else ())))
+        loaded = Loaded(candidate.path, candidate.resolved, facts, loader)
+        above = loader.inherited if loader else ()
+        key = (candidate.path, real, above, real_origin)
+        known = self._places.get(key)
+        if known is None:
+            known = self._places[key] = self._places_of(candidate, above, real_origin=real_origin)
+        loaded.free, loaded.runpath, loaded.inherited = known
         return loaded
+
+    def _places_of(self, candidate: Candidate, above: tuple[Directory, ...], *, real_origin: bool) -> _Places:
+        facts, real = candidate.facts, candidate.resolved.real
+        free = not self._walker.is_untrusted(real) and not self._walker.is_untrusted(candidate.path)
+        origin = (real if real_origin else candidate.path).rpartition("/")[0] or "/"
+        rpath = self.searcher.expand(facts.rpath, origin, free=free)
+        runpath = self.searcher.expand(facts.runpath, origin, free=free)
+        if self._musl:
+            rpath, runpath = runpath or rpath, ()
+        return free, runpath, tuple(dict.fromkeys(rpath + above))
 
     def load(self, main: Loaded, already: Program | None = None) -> Program:
         """Load all that *main* needs. Raises BudgetError.

@@ -34,6 +34,7 @@ class Resolution:
         self.findings = Findings(PathWalker(inside, ()).allowed)
         self._loaders: dict[tuple[str | None, str], ProgramLoader] = {}
         self._interpreters: dict[Abi, str] = {}
+        self._bare: dict[str, Program] = {}
 
     def run(
         self, roots: tuple[str, ...], extra: tuple[str, ...], program: str | None, dlopened: tuple[Dlopened, ...]
@@ -147,12 +148,14 @@ class Resolution:
     def _bare_program(self, facts: ElfFacts, loader: ProgramLoader) -> Program | None:
         """Return a program that has only its loader in memory: libraries ask for it by its SONAME."""
         name = self._interpreter_of(facts)
-        candidate = self.candidate(name) if name else None
-        if candidate is None:
+        if name is None:
             return None
-        program = Program()
-        program.add(loader.place(candidate, None))
-        return program
+        if name not in self._bare:
+            candidate = self.candidate(name)
+            program = self._bare[name] = Program()
+            if candidate is not None:
+                program.add(loader.place(candidate, None))
+        return self._bare[name]
 
     def _load_tree(self, tree: str, running: dict[Abi, Program]) -> None:
         """Load each ELF file of a directory tree, as a program or as what the running program opens."""

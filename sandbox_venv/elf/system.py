@@ -51,7 +51,7 @@ def loader_world(interpreter: str | None, machine: str) -> LoaderWorld:
     name = os.path.basename(interpreter or "")
     if name.startswith("ld-musl-") or (interpreter or "").endswith("-musl/libc.so"):
         return LoaderWorld(True, musl_directories(name), LoaderCache(), "", "", ())
-    directories = built_in_directories(interpreter) or FALLBACK_DIRECTORIES
+    directories = built_in_directories(os.path.realpath(interpreter) if interpreter else None) or FALLBACK_DIRECTORIES
     lib = directories[0].strip("/").removeprefix("usr/")
     lib = lib if lib.startswith("lib") else "lib"
     platform = auxiliary_platform()
