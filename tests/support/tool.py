@@ -19,8 +19,8 @@ from tests.support.users import User
 BACKENDS = ("bwrap", "native")
 
 FEATURES: dict[str, tuple[str, ...]] = {
-    "bwrap": ("userns", "bwrap"),
-    "native": ("userns",),
+    "bwrap": ("bwrap", "seccomp"),
+    "native": ("native", "seccomp"),
 }
 """What a backend can't do without, by the probe's names."""
 
