@@ -1,0 +1,144 @@
+"""The copy of the tool in the state directory, which launchers import.
+
+Cold. ``code/<hash>/`` holds the whole package and its Python dependencies, with byte code of the tool's interpreter.
+The byte code is of the unchecked-hash kind (PEP 552): no time stamp can make it stale, and nothing rewrites it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.machinery
+import importlib.util
+import os
+import py_compile
+import secrets
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import __version__
+from .errors import SandboxError
+
+if TYPE_CHECKING:
+    from .state import StateDir
+
+PACKAGE = Path(__file__).resolve().parent
+DEPENDENCIES = {"elftools": "pyelftools", "pyseccomp": "pyseccomp", "dotenv": "python-dotenv"}
+
+
+def tool_interpreter() -> Path:
+    """Return the real path of the interpreter that launchers start: never a venv's."""
+    base = getattr(sys, "_base_executable", "") or sys.executable
+    if not base:
+        raise SandboxError("find the tool's own interpreter: Python doesn't know its path", "start it by its full path")
+    return Path(os.path.realpath(base))
+
+
+def _search_path() -> list[str]:
+    """Return sys.path without the current directory, which may be a hostile project (``python -m`` adds it)."""
+    here = os.getcwd()
+    own = str(PACKAGE.parent)
+    return [item for item in sys.path if item and (item == own or os.path.abspath(item) != here)]
+
+
+def _find(module: str) -> Path:
+    """Return the directory of a package, or the file of a module, without importing it."""
+    spec = importlib.machinery.PathFinder.find_spec(module, _search_path())
+    if spec and spec.submodule_search_locations:
+        return Path(next(iter(spec.submodule_search_locations)))
+    if spec and spec.origin and os.path.isfile(spec.origin):
+        return Path(spec.origin)
+    name = DEPENDENCIES[module]
+    raise SandboxError(f"copy the tool: its dependency {name} isn't installed", f"pip install {name}")
+
+
+def _files() -> dict[str, tuple[bytes, int]]:
+    """Return what is copied: relative path to contents and mode."""
+    files: dict[str, tuple[bytes, int]] = {}
+    for source in [PACKAGE, *map(_find, DEPENDENCIES)]:
+        paths = [source] if source.is_file() else sorted(source.rglob("*"))
+        for path in paths:
+            relative = path.relative_to(source.parent)
+            if "__pycache__" in relative.parts or path.suffix == ".pyc" or not path.is_file():
+                continue
+            files[str(relative)] = (path.read_bytes(), 0o700 if os.access(path, os.X_OK) else 0o600)
+    return files
+
+
+def _digest(files: dict[str, tuple[bytes, int]]) -> str:
+    """Return the hash over version, kind of byte code, and all files."""
+    total = hashlib.sha256(f"{__version__} {sys.implementation.cache_tag}\0".encode())
+    for name, (data, mode) in sorted(files.items()):
+        total.update(os.fsencode(name) + b"\0%d\0" % mode + hashlib.sha256(data).digest())
+    return total.hexdigest()[:20]
+
+
+def _byte_code(path: Path) -> Path:
+    return path.parent / "__pycache__" / f"{path.stem}.{sys.implementation.cache_tag}.pyc"
+
+
+def _is_whole(target: Path, files: dict[str, tuple[bytes, int]]) -> bool:
+    """Tell whether a copy is there as it was made: a power cut can leave empty files behind a rename."""
+    for name, (data, _) in files.items():
+        path = target / name
+        try:
+            if path.stat().st_size != len(data) or (path.suffix == ".py" and _byte_code(path).stat().st_size <= 16):
+                return False
+        except OSError:
+            return False
+    return True
+
+
+def _build(folder: Path, target: Path, files: dict[str, tuple[bytes, int]]) -> None:
+    """Write the copy to ``folder``, with byte code that names ``target``."""
+    for name, (data, mode) in files.items():
+        path = folder / name
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_bytes(data)
+        path.chmod(mode)
+        if path.suffix == ".py":
+            py_compile.compile(
+                str(path), str(_byte_code(path)), str(target / name), doraise=True, optimize=0,
+                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+            )  # fmt: skip
+
+
+def install(state: StateDir) -> Path:
+    """Make ``code/<hash>`` in the state directory, or find it there; return its path.
+
+    Raises:
+        SandboxError: a dependency is missing, or the disk is full.
+    """
+    files = _files()
+    target = state.root / "code" / _digest(files)
+    if _is_whole(target, files):
+        return target
+    folder = state.make(state.root / "code") / f".tmp-{secrets.token_hex(8)}"
+    try:
+        folder.mkdir(mode=0o700)
+        _build(folder, target, files)
+        if not _is_whole(target, files):
+            _replace(folder, target)
+    except (OSError, py_compile.PyCompileError) as error:
+        from .state import state_hint
+
+        number = error.errno if isinstance(error, OSError) else None
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise SandboxError(f"copy the tool to {str(target)!r}: {reason}", state_hint(number)) from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return target
+
+
+def _replace(folder: Path, target: Path) -> None:
+    """Put the finished copy in its place; a damaged one, or one made meanwhile, goes to ``folder``'s fate."""
+    try:
+        folder.rename(target)
+    except OSError:
+        if not target.is_dir():
+            raise
+        old = folder.with_name(folder.name + ".old")
+        target.rename(old)
+        folder.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
