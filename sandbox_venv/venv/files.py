@@ -1,0 +1,194 @@
+"""Files of a venv, by descriptor: a link planted where we read, write or remove is never followed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import SandboxError
+from ..state import write_new
+from .record import Found
+
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+CHUNK = 1 << 20
+NO_HARD_LINKS = (errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EINVAL)
+
+
+def open_path(path: Path) -> int:
+    """Open a directory by its absolute path, following no link in any component."""
+    fd = os.open("/", DIRECTORY)
+    for part in path.parts[1:]:
+        try:
+            below = os.open(part, DIRECTORY, dir_fd=fd)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from None
+        finally:
+            os.close(fd)
+        fd = below
+    return fd
+
+
+def open_own(folder: int, name: str, shown: Path, make: int | None = None) -> int:
+    """Open a directory below ``folder``; refuse a link, and one that another user owns.
+
+    Args:
+        folder: descriptor of the directory above.
+        name: its name there.
+        shown: its path, for messages.
+        make: the mode to make it with, where it is missing.
+
+    Raises:
+        SandboxError: it is not a directory of ours.
+        OSError: it isn't there, or can't be made.
+    """
+    if make is not None:
+        try:
+            os.mkdir(name, 0o700, dir_fd=folder)
+        except FileExistsError:
+            make = None
+    try:
+        fd = os.open(name, DIRECTORY, dir_fd=folder)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR):
+            raise SandboxError(
+                f"open {str(shown)!r}: it must be a directory, not a link or a file", "see what it is, and remove it"
+            ) from None
+        raise OSError(error.errno, error.strerror, str(shown)) from None
+    owner = os.fstat(fd).st_uid
+    if owner != os.geteuid():
+        os.close(fd)
+        raise SandboxError(f"open {str(shown)!r}: it belongs to another user (uid {owner})", "wrap it as its owner")
+    if make is not None:
+        os.fchmod(fd, make)
+    return fd
+
+
+@contextlib.contextmanager
+def closing(*fds: int) -> Iterator[None]:
+    """Close descriptors at the end."""
+    try:
+        yield
+    finally:
+        for fd in fds:
+            os.close(fd)
+
+
+def exists(folder: int, name: str) -> bool:
+    """Tell whether there is anything of that name."""
+    return lstat(folder, name) is not None
+
+
+def lstat(folder: int, name: str) -> os.stat_result | None:
+    """Return the status of a name itself, None where there is nothing."""
+    try:
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def read_file(folder: int, name: str, limit: int) -> bytes | None:
+    """Return the contents of a regular file of at most ``limit`` bytes; None where it is anything else."""
+    try:
+        fd = os.open(name, READ, dir_fd=folder)
+    except OSError:
+        return None
+    with open(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return None
+        data = file.read(limit + 1)
+    return None if len(data) > limit else data
+
+
+def describe(folder: int, name: str) -> Found | None:
+    """Return what a name is, with the hash of a file's contents; None where there is nothing.
+
+    Raises:
+        OSError: a file can't be read.
+    """
+    status = lstat(folder, name)
+    if status is None:
+        return None
+    mode = stat.S_IMODE(status.st_mode)
+    if stat.S_ISLNK(status.st_mode):
+        return Found("link", target=os.readlink(name, dir_fd=folder))
+    if stat.S_ISDIR(status.st_mode):
+        return Found("dir", mode)
+    if not stat.S_ISREG(status.st_mode):
+        return Found("other", mode)
+    total = hashlib.sha256()
+    with open(os.open(name, READ, dir_fd=folder), "rb") as file:
+        while chunk := file.read(CHUNK):
+            total.update(chunk)
+    return Found("file", mode, status.st_size, total.hexdigest(), mtime_ns=status.st_mtime_ns)
+
+
+def remove(folder: int, name: str) -> None:
+    """Remove a file or link, if there is one."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)
+
+
+def remove_tree(folder: int, name: str) -> None:
+    """Remove whatever has that name, a directory with all that is in it; no link is followed."""
+    status = lstat(folder, name)
+    if status is None:
+        return
+    if stat.S_ISDIR(status.st_mode):
+        shutil.rmtree(name, dir_fd=folder)
+    else:
+        remove(folder, name)
+
+
+def copy(source: int, name: str, target: int, new: str) -> None:
+    """Copy a file or link as it is (contents, mode, time) to a name that is free."""
+    status = os.stat(name, dir_fd=source, follow_symlinks=False)
+    if stat.S_ISLNK(status.st_mode):
+        os.symlink(os.readlink(name, dir_fd=source), new, dir_fd=target)
+        return
+    with open(os.open(name, READ, dir_fd=source), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", name)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with open(os.open(new, flags, 0o600, dir_fd=target), "wb") as out:
+            shutil.copyfileobj(file, out, CHUNK)
+            out.flush()
+            os.fchmod(out.fileno(), stat.S_IMODE(status.st_mode))
+            os.utime(out.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
+            os.fsync(out.fileno())
+
+
+def put(source: int, name: str, target: int, new: str, stage: int) -> None:
+    """Put a file or link that stays where it is at a second place too, atomically over what may be there.
+
+    A hard link where the file system has them and allows it, else a copy.
+
+    Args:
+        source, name: where it is.
+        target, new: where it shall be too.
+        stage: a directory of ours on the same file system, for the step between.
+    """
+    temporary = f"put-{secrets.token_hex(6)}"
+    try:
+        try:
+            os.link(name, temporary, src_dir_fd=source, dst_dir_fd=stage, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in NO_HARD_LINKS:
+                raise
+            copy(source, name, stage, temporary)
+        os.rename(temporary, new, src_dir_fd=stage, dst_dir_fd=target)
+    finally:
+        remove(stage, temporary)  # rename(2) of two links to one file does nothing and leaves both
+
+
+def stage_file(stage: int, name: str, data: bytes, mode: int) -> None:
+    """Write a file in the stage, over an older one."""
+    remove_tree(stage, name)
+    write_new(name, data, mode, dir_fd=stage)

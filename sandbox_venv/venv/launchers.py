@@ -1,0 +1,103 @@
+"""The text of a launcher: what stands in ``bin/`` in an entry point's place.
+
+A launcher is a short Python stub with everything it needs written into it, absolute: the tool's own real interpreter
+(``-I -S``: no environment, no site), the copy of the tool in the state directory, the directory of the plans, and the
+entry point's name, which never comes from argv[0]. Whether a file is a launcher is decided by what the record implies
+(:func:`launcher_text` of it, byte for byte), never by what a file says of itself.
+
+Where the interpreter's path can't stand in a ``#!`` line (white space, not UTF-8, longer than every kernel takes),
+``/bin/sh`` runs ``exec`` first, as in pip's scripts. Where the interpreter is gone, the kernel refuses to start the
+launcher (the shell says "bad interpreter"): ``sandbox-venv doctor`` tells, and wrapping again mends it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+MAX_LAUNCHER = 16 << 10
+MAX_SHEBANG = 127  # BINPRM_BUF_SIZE is 128 before Linux 5.1, 256 since (include/uapi/linux/binfmts.h)
+
+_BODY = """\
+# A launcher of sandbox-venv. The program itself is apart, in ../sandbox/bin, and runs inside a sandbox.
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, {code})
+try:
+    from {module} import {function}
+except Exception as error:
+    sys.stderr.write("sandbox-venv: load launcher code: %s\\n" % error)
+    sys.stderr.write("hint: wrap the venv again: sandbox-venv wrap VENV\\n")
+    sys.exit(125)
+{function}({arguments})
+"""
+_CALL = re.compile(rb"^main\((b(?:'[^\n]*?'|\"[^\n]*?\")), (b(?:'[^\n]*'|\"[^\n]*\"))\)$", re.MULTILINE)
+
+
+def _exec_line(interpreter: bytes) -> bytes:
+    """Return lines that are both sh, which starts the interpreter, and a Python string.
+
+    Special characters are quoted one by one with an empty ``""`` between, so that no three quotes meet, and a
+    backslash is always followed by a quote: both are what Python's string needs.
+    """
+    pieces = []
+    for piece in re.findall(rb"[^'\"$`\\]+|['\"$`\\]", interpreter):
+        if piece == b"'" or len(piece) > 1 or piece not in b"\"$`\\":
+            pieces.append(b'"' + piece + b'"')
+        else:
+            pieces.append(b"'" + piece + b"'")
+    return b"'''exec' " + b'""'.join(pieces) + b' -IS "$0" "$@"\n' + b"' '''\n"
+
+
+def shebang(interpreter: Path) -> bytes:
+    """Return the first lines of a stub, up to where its Python starts."""
+    path = os.fsencode(interpreter)
+    line = b"#!" + path + b" -IS\n"
+    if re.fullmatch(rb"[!-~]+", path) and len(line) <= MAX_SHEBANG:
+        return line
+    return b"#!/bin/sh\n# -*- coding: latin-1 -*-\n" + _exec_line(path)
+
+
+def stub(interpreter: Path, code: Path, module: str, function: str, *arguments: bytes) -> bytes:
+    """Return a stub that calls ``function`` of ``module`` in the tool's copy with bytes arguments; ASCII but for
+    the interpreter's path.
+    """
+    body = _BODY.format(
+        code=ascii(str(code)), module=module, function=function, arguments=", ".join(map(repr, arguments))
+    )
+    return shebang(interpreter) + body.encode("ascii")
+
+
+def launcher_text(interpreter: Path, code: Path, folder: Path, name: str) -> bytes:
+    """Return the launcher of the entry point ``name``, with plans in ``folder``."""
+    return stub(interpreter, code, "sandbox_venv.launch.main", "main", os.fsencode(folder), os.fsencode(name))
+
+
+def looks_like_launcher(data: bytes) -> bool:
+    """Tell whether some tool of this kind wrote ``data``. A guess: nothing is trusted for it."""
+    return _CALL.search(data) is not None and b"sandbox_venv.launch.main" in data
+
+
+def read_launcher(path: Path) -> tuple[bytes, bytes] | None:
+    """Return the plan directory and the name that the file at ``path`` has written into it, None where none.
+
+    For people's eyes (doctor) only: a file can say anything.
+    """
+    import ast
+
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(fd, "rb") as file:
+            data = file.read(MAX_LAUNCHER)
+    except OSError:
+        return None
+    match = _CALL.search(data)
+    if match is None or not looks_like_launcher(data):
+        return None
+    try:
+        folder, name = ast.literal_eval(match[1].decode("ascii")), ast.literal_eval(match[2].decode("ascii"))
+    except (ValueError, SyntaxError):
+        return None
+    return folder, name

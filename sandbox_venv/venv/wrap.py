@@ -1,0 +1,405 @@
+"""Wrapping: originals go to ``.venv/sandbox/bin``, launchers come to ``.venv/bin``.
+
+The order makes a kill at any point harmless: the record first; then every original gets a second name in
+``sandbox/bin`` and every launcher is written out of the way; then launchers are renamed over the originals one by
+one. So each name in ``bin/`` is at any time the original or its launcher, and each launcher that is there finds all
+originals. Wrapping or unwrapping again completes what was broken off.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import stat
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import __version__
+from ..errors import SandboxError
+from ..state import StateDir, state_hint, user_home
+from ..toolcode import tool_interpreter
+from . import files
+from .accounts import group_text, passwd_text
+from .activate import STUB, add_block, is_script, strip_block
+from .base import NAME
+from .inspect import VenvInfo, inspect_venv, is_entry, locate
+from .launchers import MAX_LAUNCHER, launcher_text, looks_like_launcher, stub
+from .record import Found, Record, find_record, write_record
+
+MAX_SCRIPT = 1 << 20
+SHELL = "shell"
+FOUND = "found"
+STAGE = "new"
+CACHE = "sandbox-venv.cache"
+
+Say = Callable[[str], None]
+
+
+def quiet(line: str) -> None:
+    """Say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Descriptors of the directories that wrapping works in.
+
+    Attributes:
+        venv: ``.venv``.
+        bin: ``.venv/bin``.
+        sandbox: ``.venv/sandbox``.
+        originals: ``.venv/sandbox/bin``.
+        stage: ``.venv/sandbox/new``, ours alone, hidden from every session.
+    """
+
+    venv: int
+    bin: int
+    sandbox: int
+    originals: int
+    stage: int
+
+    def close(self) -> None:
+        """Close them all."""
+        for fd in (self.venv, self.bin, self.sandbox, self.originals, self.stage):
+            os.close(fd)
+
+
+def open_tree(venv: Path) -> Tree:
+    """Open the directories, make those of ours that are missing, with nothing followed that could be planted."""
+    with contextlib.ExitStack() as stack:
+
+        def opened(fd: int) -> int:
+            stack.callback(os.close, fd)
+            return fd
+
+        top = opened(files.open_own(opened(files.open_path(venv.parent)), venv.name, venv))
+        bin_fd = opened(files.open_own(top, "bin", venv / "bin"))
+        sandbox = opened(files.open_own(top, "sandbox", venv / "sandbox", 0o755))
+        originals = opened(files.open_own(sandbox, "bin", venv / "sandbox" / "bin", 0o755))
+        stage = opened(files.open_own(sandbox, STAGE, venv / "sandbox" / STAGE, 0o700))
+        return Tree(*(os.dup(fd) for fd in (top, bin_fd, sandbox, originals, stage)))
+
+
+def check_allowed(info_path: Path, project: Path, state: StateDir) -> None:
+    """Refuse what must not be wrapped.
+
+    Raises:
+        SandboxError: one line that says why.
+    """
+    homes = {user_home(), Path(os.path.realpath(user_home()))}
+    if any(project == home or project in home.parents for home in homes):
+        raise SandboxError(
+            f"wrap {str(info_path)!r}: its project directory {str(project)!r} is or holds your home directory, "
+            "which programs in the sandbox could then write",
+            "name the directory that they may write: --project DIR",
+        )
+    for path in (project, info_path, info_path / "bin"):
+        owner = os.lstat(path).st_uid
+        if owner != os.geteuid():
+            who = "root" if os.geteuid() == 0 else "you"
+            raise SandboxError(
+                f"wrap {str(info_path)!r}: {str(path)!r} belongs to uid {owner}, not to {who}",
+                "run it as the owner of the project",
+            )
+    for path in (info_path, info_path / "bin"):
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise SandboxError(f"wrap {str(info_path)!r}: {str(path)!r} is not writable", f"chmod u+w {path}")
+    for what, path in (("state directory", state.root), ("the tool's own interpreter", tool_interpreter())):
+        if project in path.parents:
+            raise SandboxError(
+                f"wrap {str(info_path)!r}: {what} {str(path)!r} lies in the project, where programs could write it",
+                "set XDG_STATE_HOME elsewhere" if path == state.root else "install the tool outside the project",
+            )
+    if any(name.startswith(".unsafe_") for name in os.listdir(info_path / "bin")):
+        raise SandboxError(
+            f"wrap {str(info_path)!r}: it is wrapped already by the shell tool of the same name (bin/.unsafe_*)",
+            f"undo that first: . {info_path}/bin/activate; deactivate_sandbox; or make the venv anew",
+        )
+
+
+def expected_launchers(record: Record, name: str) -> tuple[bytes, ...]:
+    """Return what the launcher of ``name`` may look like: as the record says, or as a broken-off wrap left it."""
+    pairs = [(os.fspath(record.code), os.fspath(record.interpreter)), *record.earlier]
+    return tuple(launcher_text(Path(interpreter), Path(code), record.folder, name) for code, interpreter in pairs)
+
+
+def is_ours(bin_fd: int, name: str, record: Record) -> bool:
+    """Tell whether ``bin/name`` is, byte for byte, a launcher that the record implies."""
+    data = files.read_file(bin_fd, name, MAX_LAUNCHER)
+    return data is not None and data in expected_launchers(record, name)
+
+
+def _is_leftover(tree: Tree, name: str) -> bool:
+    """Tell, where the record is lost, whether ``bin/name`` is a launcher whose original is apart.
+
+    A file's word counts here only to choose which of two untrusted files is the original: both run sandboxed.
+    """
+    data = files.read_file(tree.bin, name, MAX_LAUNCHER)
+    if data is None or not looks_like_launcher(data):
+        return False
+    return name == SHELL or files.exists(tree.originals, name)
+
+
+def _originals_in_bin(tree: Tree, old: Record | None) -> list[os.DirEntry[str]]:
+    """Return what in ``bin/`` isn't a launcher of ours."""
+    with os.scandir(tree.bin) as items:
+        found = sorted(items, key=lambda item: item.name)
+    if old is not None:
+        return [item for item in found if not is_ours(tree.bin, item.name, old)]
+    return [item for item in found if not _is_leftover(tree, item.name)]
+
+
+def _manifest(tree: Tree, names: Sequence[str], old: Record | None) -> dict[str, Found]:
+    """Return what wrap found: what it had found before, and what is in ``bin/`` now that isn't ours."""
+    found = dict(old.found) if old is not None else {}
+    for name in names:
+        thing = _describe_own(tree.bin, name)
+        if thing is not None:
+            found[name] = thing
+    if old is None:  # after a lost record, what is apart is what was found
+        for name in os.listdir(tree.originals):
+            thing = None if name in found else files.describe(tree.originals, name)
+            if thing is not None:
+                found[name] = thing
+    return found
+
+
+def _describe_own(bin_fd: int, name: str) -> Found | None:
+    """Describe a thing in ``bin/``, an activate script without our block."""
+    found = files.describe(bin_fd, name)
+    if found is None or found.kind != "file" or not is_script(name):
+        return found
+    text = files.read_file(bin_fd, name, MAX_SCRIPT)
+    if text is None:
+        return found
+    import hashlib
+
+    own = strip_block(text)
+    return dataclasses.replace(found, size=len(own), sha256=hashlib.sha256(own).hexdigest())
+
+
+def keeps_copy(name: str) -> bool:
+    """Tell whether unwrap restores a name from a trusted copy, not from what sessions could write."""
+    return is_script(name) or NAME.match(name) is not None or name in ("python", "python3", "pypy", "pypy3")
+
+
+def _keep_copies(state: StateDir, tree: Tree, record: Record, names: Sequence[str]) -> None:
+    """Copy the files that unwrap must restore into the state."""
+    folder = state.make(record.folder / FOUND)
+    for name in names:
+        found = record.found.get(name)
+        if found is None or found.kind != "file" or not keeps_copy(name):
+            continue
+        if is_script(name):
+            text = files.read_file(tree.bin, name, MAX_SCRIPT)
+            if text is not None:
+                state.write_atomic(folder / name, strip_block(text))
+            continue
+        fd = files.open_path(folder)
+        with files.closing(fd):
+            temporary = f".tmp-{name}"[:255]
+            files.remove(fd, temporary)
+            try:
+                files.copy(tree.bin, name, fd, temporary)
+                os.rename(temporary, name, src_dir_fd=fd, dst_dir_fd=fd)
+            finally:
+                files.remove(fd, temporary)
+
+
+def _set_apart(tree: Tree, items: Sequence[os.DirEntry[str]]) -> None:
+    """Give every original a second name in ``sandbox/bin``. Directories can't have one: they are moved at the end."""
+    for item in items:
+        status = item.stat(follow_symlinks=False)
+        if stat.S_ISREG(status.st_mode) and is_script(item.name):
+            text = files.read_file(tree.bin, item.name, MAX_SCRIPT)
+            if text is not None:
+                files.stage_file(tree.stage, "script", strip_block(text), stat.S_IMODE(status.st_mode))
+                os.rename("script", item.name, src_dir_fd=tree.stage, dst_dir_fd=tree.originals)
+        elif stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
+            files.put(tree.bin, item.name, tree.originals, item.name, tree.stage)
+
+
+def _stage_all(tree: Tree, record: Record) -> None:
+    """Write every launcher and outer script to the stage: what can fail for want of room fails here."""
+    for name in record.entries:
+        text = launcher_text(record.interpreter, record.code, record.folder, name)
+        files.stage_file(tree.stage, name, text, 0o755)
+    for name in os.listdir(tree.bin):
+        text_now = files.read_file(tree.bin, name, MAX_SCRIPT) if is_script(name) else None
+        if text_now is not None and name not in record.entries:
+            mode = stat.S_IMODE(os.stat(name, dir_fd=tree.bin, follow_symlinks=False).st_mode)
+            files.stage_file(tree.stage, name, add_block(name, strip_block(text_now), record.folder), mode)
+
+
+def python_first(name: str) -> tuple[bool, str]:
+    """Sort key: interpreters first."""
+    return NAME.match(name) is None and not name.startswith(("python", "pypy")), name
+
+
+def _commit(tree: Tree, record: Record, items: Sequence[os.DirEntry[str]]) -> None:
+    """Rename what was staged over what is in ``bin/``; take away what has no place there."""
+    for name in sorted(os.listdir(tree.stage), key=python_first):
+        os.rename(name, name, src_dir_fd=tree.stage, dst_dir_fd=tree.bin)
+    for item in items:
+        if item.name in record.entries or is_script(item.name):
+            continue
+        mode = item.stat(follow_symlinks=False).st_mode
+        if stat.S_ISDIR(mode):
+            files.remove_tree(tree.originals, item.name)
+            os.rename(item.name, item.name, src_dir_fd=tree.bin, dst_dir_fd=tree.originals)
+        elif stat.S_ISREG(mode) or stat.S_ISLNK(mode):
+            files.remove(tree.bin, item.name)
+    for fd in (tree.originals, tree.bin):
+        os.fsync(fd)
+    os.rmdir(STAGE, dir_fd=tree.sandbox)
+
+
+def _entries(tree: Tree, items: Sequence[os.DirEntry[str]]) -> tuple[str, ...]:
+    """Return the launchers that there shall be: of what is in ``bin/`` and of what is apart already, and ``shell``."""
+    names = {item.name for item in items if is_entry(item)} | {SHELL}
+    with os.scandir(tree.originals) as apart:
+        names |= {item.name for item in apart if is_entry(item)}
+    return tuple(sorted(names))
+
+
+def new_record(
+    info: VenvInfo, old: Record | None, state: StateDir, options: Sequence[bytes] | None, backend: str | None
+) -> Record:
+    """Return the record of a venv about to be wrapped, with nothing found yet; earlier options are kept."""
+    code, interpreter = state.install_code(), tool_interpreter()
+    earlier: tuple[tuple[str, str], ...] = ()
+    if old is not None:
+        pairs = [(os.fspath(old.code), os.fspath(old.interpreter)), *old.earlier]
+        earlier = tuple(pair for pair in dict.fromkeys(pairs) if pair != (str(code), str(interpreter)))[:8]
+    if options is None:
+        kept = old.options if old is not None else ()
+    else:
+        kept = tuple(os.fsdecode(option) for option in options)
+    return Record(
+        tool_version=__version__,
+        venv=info.path,
+        project=info.project,
+        home=user_home(),
+        backend=backend or (old.backend if old is not None else "auto"),
+        options=kept,
+        base=info.base,
+        system_site=info.system_site,
+        copies=info.copies,
+        conda=info.conda,
+        private_home=info.path / "home",
+        private_cache=info.path / "cache",
+        code=code,
+        interpreter=interpreter,
+        entries=(),
+        found={},
+        folder=state.venv_dir(info.path),
+        earlier=earlier,
+    )
+
+
+def write_helpers(state: StateDir, record: Record) -> None:
+    """Write what lies beside the record: passwd, group, and the stub that ``deactivate_sandbox`` calls."""
+    state.write_atomic(record.folder / "passwd", passwd_text(record.home))
+    state.write_atomic(record.folder / "group", group_text())
+    venv = os.fsencode(record.venv)
+    text = stub(record.interpreter, record.code, "sandbox_venv.venv.unwrap", "command", venv)
+    state.write_atomic(record.folder / STUB, text, 0o700)
+
+
+def make_private(tree: Tree, venv: Path) -> None:
+    """Make ``.venv/home`` and ``.venv/cache``."""
+    for name in ("home", "cache"):
+        os.close(files.open_own(tree.venv, name, venv / name, 0o700))
+
+
+def wrap_venv(
+    venv: Path | str,
+    *,
+    options: Sequence[bytes] | None = None,
+    backend: str | None = None,
+    project: Path | None = None,
+    state: StateDir,
+    out: Say = quiet,
+) -> Record:
+    """Wrap a venv, or complete or refresh an earlier wrap.
+
+    Args:
+        venv: its path.
+        options: bubblewrap options; None keeps the earlier ones.
+        backend: ``auto``, ``bwrap`` or ``native``; None keeps the earlier one.
+        project: the project directory; None keeps the earlier one, by default the venv's parent.
+        state: the state directory.
+        out: is told, a line at a time, what deserves to be said.
+
+    Raises:
+        SandboxError: it can't be wrapped; what was plain is plain, what was sandboxed is sandboxed.
+    """
+    path = locate(venv)
+    folder = state.venv_dir(path)
+    with state.lock(folder, waiting=lambda: out("waiting for another sandbox-venv at work on this venv")):
+        try:
+            return _wrap(path, folder, options, backend, project, state, out)
+        except OSError as error:
+            where = f" {error.filename!r}" if error.filename else ""
+            raise SandboxError(f"wrap {str(path)!r}:{where} {error.strerror}", state_hint(error.errno)) from None
+
+
+def roll_back(tree: Tree, record: Record, fresh: bool) -> None:
+    """Undo what a first wrap did before it changed any entry point: the disk was full, say."""
+    if fresh:
+        files.remove_tree(tree.venv, "sandbox")
+        for name in ("home", "cache"):
+            with contextlib.suppress(OSError):
+                os.rmdir(name, dir_fd=tree.venv)
+    else:
+        files.remove_tree(tree.sandbox, STAGE)
+    with files.closing(top := files.open_path(record.folder.parent)):
+        files.remove_tree(top, record.folder.name)
+
+
+def _prepare(tree: Tree, record: Record, old: Record | None, items: Sequence[os.DirEntry[str]], state: StateDir) -> None:
+    """Do all that can fail before an entry point changes."""
+    if old is None:
+        write_record(state, record)
+    make_private(tree, record.venv)
+    write_helpers(state, record)
+    _keep_copies(state, tree, record, [item.name for item in items])
+    _set_apart(tree, items)
+    _stage_all(tree, record)
+    if old is not None:
+        write_record(state, record)
+
+
+def _wrap(
+    path: Path, folder: Path, options: Sequence[bytes] | None, backend: str | None, project: Path | None,
+    state: StateDir, out: Say,
+) -> Record:  # fmt: skip
+    def damaged(error: SandboxError) -> None:
+        out(f"{error.message}: earlier options are lost")
+
+    old = find_record(state, path, damaged)
+    if project is None and old is not None:
+        project = old.project
+    project = Path(os.path.realpath(project)) if project else path.parent
+    info = inspect_venv(path, project=project, record=old if old and (path / "sandbox" / "bin").is_dir() else None)
+    check_allowed(path, project, state)
+    record = new_record(info, old, state, options, backend)
+    fresh = not os.path.lexists(path / "sandbox")
+    tree = open_tree(path)
+    try:
+        for name in os.listdir(tree.stage):
+            files.remove_tree(tree.stage, name)
+        items = _originals_in_bin(tree, old)
+        found = _manifest(tree, [item.name for item in items], old)
+        record = dataclasses.replace(record, entries=_entries(tree, items), found=found)
+        try:
+            _prepare(tree, record, old, items, state)
+        except (OSError, SandboxError):
+            if old is None:
+                roll_back(tree, record, fresh)
+            raise
+        _commit(tree, record, items)
+    finally:
+        tree.close()
+    return record
