@@ -400,6 +400,39 @@ def setrlimit(resource: int, soft: int, hard: int) -> None:
         raise failure()
 
 
+def getrlimit(resource: int) -> tuple[int, int]:
+    """Return the soft and the hard limit. getrlimit(2)."""
+    data = ctypes.create_string_buffer(16)
+    if _getrlimit(resource, data) < 0:
+        raise failure()
+    return int.from_bytes(data.raw[:8], "little"), int.from_bytes(data.raw[8:], "little")
+
+
+def readable(fd: int) -> bool:
+    """Say whether ``fd`` can be read or has hung up, without waiting: for a pidfd, whether its process died. poll(2)."""
+    data = ctypes.create_string_buffer(u32(fd, 1), 8)  # struct pollfd with POLLIN
+    count: int = _poll(data, 1, 0)
+    if count < 0:
+        raise failure()
+    return count > 0
+
+
+def interface_up(name: bytes) -> None:
+    """Bring a network interface up. netdevice(7), SIOCSIFFLAGS with IFF_UP."""
+    fd = _socket(2, 2 | os.O_CLOEXEC, 0)  # AF_INET, SOCK_DGRAM | SOCK_CLOEXEC
+    if fd < 0:
+        raise failure(name)
+    try:
+        if _ioctl(fd, 0x8914, name.ljust(16, b"\0") + u32(1) + bytes(20)) < 0:
+            raise failure(name)
+    finally:
+        os.close(fd)
+
+
 _setrlimit = _declare("setrlimit", _int, _bytes)
+_getrlimit = _declare("getrlimit", _int, ctypes.c_void_p)
+_poll = _declare("poll", ctypes.c_void_p, _ulong, _int)
+_socket = _declare("socket", _int, _int, _int)
+_ioctl = _declare("ioctl", _int, _ulong, _bytes)
 RLIMIT_CORE = 4  # asm-generic/resource.h
 RLIMIT_NOFILE = 7
