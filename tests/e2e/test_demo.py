@@ -15,8 +15,11 @@ def test_demo_steals_without_and_works_within_the_sandbox(tool: Tool, user: User
     tool.require(user, *FEATURES[backend])
     examples = user.home / "examples"
     shutil.copytree(ROOT / "examples", examples, ignore=shutil.ignore_patterns("__pycache__"))
-    argv = [tool.python, examples / "demo.py", "--backend", backend, "--directory", user.home / "demo"]
-    done = run_as(user, argv, timeout=120).check()
+    done = run_as(
+        user,
+        [tool.python, examples / "demo.py", "--backend", backend, "--directory", user.home / "demo"],
+        timeout=120,
+    ).check()
     rows = [line for line in done.stdout.splitlines() if line.startswith("  ")]
     assert len(rows) == 19
     assert sum("the canary" in row for row in rows) == 3  # the run without the sandbox really gets them
