@@ -1,0 +1,306 @@
+"""The command line (cold, but for ``run``, which goes straight to the launcher)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from . import __version__
+from .errors import SandboxError
+from .launch.main import guarded, variant_of
+from .run import Asked, find_venv, folder_of, parse, run_command, start
+
+USAGE = """\
+usage: sandbox-venv [VENV] [BWRAP_OPTS]          wrap VENV (default: .venv)
+       sandbox-venv COMMAND ...
+
+  wrap [VENV]      from now on everything in VENV/bin starts in a sandbox
+  unwrap [VENV]    put back what wrap found
+  run -- COMMAND   run one command in a sandbox, nothing changed on disk
+  shell            an interactive shell in the sandbox
+  explain          what a sandbox shows and enforces, with the reason for each mount
+  trust            accept what the project's .env says about the sandbox itself
+  doctor           what this machine can do
+  bwrap OPTS       bubblewrap's own command line, in pure Python
+
+BWRAP_OPTS are bubblewrap's options, bwrap(1). COMMAND --help says more.
+"""
+
+WRAP_USAGE = """\
+usage: sandbox-venv wrap [VENV] [--backend auto|bwrap|native] [--project DIR] [BWRAP_OPTS]
+
+Make every entry point of VENV (default: .venv) start in a sandbox. Wrapping again
+keeps the options given before, unless new ones are given.
+
+  sandbox-venv wrap
+  sandbox-venv wrap path/to/.venv --ro-bind /srv/data /data --unshare-net
+  sandbox-venv wrap --lib libfoo.so.1 --allow devel
+"""
+
+EXPLAIN_USAGE = """\
+usage: sandbox-venv explain [VENV] [--session run|install] [--backend B]
+                            [--format text|json|bwrap] [BWRAP_OPTS] [-- COMMAND]
+
+Show what the sandbox of VENV (default: as for run) shows and enforces, and why.
+
+  sandbox-venv explain
+  sandbox-venv explain --format bwrap -- python app.py
+"""
+
+UNWRAP_USAGE = "usage: sandbox-venv unwrap [VENV]\n\nPut back what wrap found in VENV/bin (default: .venv).\n"
+TRUST_USAGE = """\
+usage: sandbox-venv trust [VENV]
+
+Show what the project's .env says about the sandbox itself (BWRAP_ARGS, SANDBOX_*), and
+accept it as it is now. A session can change .env, so a changed file must be accepted again.
+"""
+DOCTOR_USAGE = "usage: sandbox-venv doctor [--json]\n\nShow what this machine can do, and what to do about the rest.\n"
+
+
+def say(line: str) -> None:
+    """Print a line."""
+    sys.stdout.write(line + "\n")
+
+
+def take_venv(words: list[str]) -> str | None:
+    """Take the venv off the front of ``words`` where there is one."""
+    return words.pop(0) if words and not words[0].startswith("-") else None
+
+
+def absolute_sources(words: list[str]) -> list[str]:
+    """Return options with bind sources made absolute: they are kept, and the directory they are given in is not."""
+    from .plan.options import BINDS, cut_options
+
+    result: list[str] = []
+    for option in cut_options(words, where="wrap"):
+        if option[0] in BINDS:
+            option = (option[0], os.path.abspath(os.path.expanduser(option[1])), *option[2:])
+        result += option
+    return result
+
+
+def wrap(words: list[str]) -> int:
+    """Wrap a venv; the plan is compiled once to prove that it can be, and stored by the first start."""
+    from .elf import FactsCache
+    from .plan.build import prepare
+    from .plan.options import sort_options
+    from .state import open_state
+    from .venv import wrap_venv
+    from .venv.inspect import locate
+    from .venv.record import find_record
+
+    venv = take_venv(words) or ".venv"
+    asked = parse(words, need_command=False)
+    if asked.session or asked.venv or asked.command:
+        raise SandboxError("wrap: --session, --venv and -- are options of run", "sandbox-venv wrap --help")
+    options = absolute_sources(asked.options)
+    sort_options(options, where="wrap", stored=True)
+    state = open_state()
+    earlier = find_record(state, locate(venv), damaged=lambda error: None)
+    kept = [os.fsencode(word) for word in options] if options or earlier is None else None
+    project = Path(os.path.realpath(asked.project)) if asked.project else None
+    if kept is not None:
+        _check_sources(options)
+    record = wrap_venv(venv, options=kept, backend=asked.backend or None, project=project, state=state, out=say)
+    with FactsCache(state.root / "facts") as facts:
+        _, compiled = prepare(record, state, "run", b"", facts)
+    backend = os.fsdecode(compiled.plan.meta[b"backend"])
+    say(f"sandbox-venv: {record.venv} is wrapped: its entry points start in a sandbox ({backend})")
+    return 0
+
+
+def _check_sources(options: list[str]) -> None:
+    """Refuse a bind source that is missing before anything is changed."""
+    from .plan.options import BINDS, cut_options
+
+    for option in cut_options(options, where="wrap"):
+        if option[0] in BINDS and not option[0].endswith("-try") and not os.path.lexists(option[1]):
+            hint = f"{option[0]}-try leaves it out where it is missing"
+            raise SandboxError(f"bind {option[1]}: there is no such file or directory", hint)
+
+
+def unwrap(words: list[str]) -> int:
+    """Unwrap a venv."""
+    from .state import open_state
+    from .venv.unwrap import unwrap_venv
+
+    venv = take_venv(words) or ".venv"
+    if words:
+        raise SandboxError(f"unwrap: unknown option {words[0]!r}", "sandbox-venv unwrap --help")
+    unwrap_venv(venv, state=open_state(), out=say)
+    return 0
+
+
+def shell(words: list[str]) -> int:
+    """Start an interactive shell in the sandbox."""
+    venv = take_venv(words)
+    asked = parse(words, need_command=False)
+    if venv:
+        asked.venv = venv
+    guarded(start, asked)
+    return 125
+
+
+def explain(words: list[str]) -> int:
+    """Show a plan."""
+    from .elf import FactsCache
+    from .plan import explain as explaining
+    from .plan.build import prepare
+    from .state import StateDir
+    from .venv.record import read_record
+
+    venv = take_venv(words)
+    form = "text"
+    rest = []
+    while words:
+        word = words.pop(0)
+        if word == "--":
+            rest += [word, *words]
+            break
+        if word.partition("=")[0] == "--format":
+            form = word.partition("=")[2] or (words.pop(0) if words else "")
+        else:
+            rest.append(word)
+    if form not in ("text", "json", "bwrap"):
+        raise SandboxError(f"explain: --format is one of text, json, bwrap, not {form!r}")
+    asked = parse(rest, need_command=False)
+    if venv:
+        asked.venv = venv
+    place = Path(os.fsdecode(folder_of(asked, find_venv(asked.venv))))
+    state = StateDir(place.parents[1])
+    variant = variant_of(os.environb, [os.fsencode(word) for word in asked.options], asked.backend.encode())
+    with FactsCache(state.root / "facts") as facts:
+        subject, compiled = prepare(read_record(place), state, asked.session or "run", variant, facts)
+    if form == "bwrap":
+        say(_runnable(asked, compiled.plan))
+    else:
+        sys.stdout.write(explaining.as_json(subject, compiled) if form == "json" else explaining.text(subject, compiled))
+    return 0
+
+
+def _runnable(asked: Asked, plan) -> str:  # type: ignore[no-untyped-def]
+    """Return the bwrap command line that does what the plan does, for the command asked for."""
+    from .launch.main import Session
+    from .plan.verbose import command_line
+
+    command = [os.fsencode(word) for word in asked.command] or [plan.meta[b"bin"] + b"/python"]
+    session = Session(plan, command, mask=0, path_first=True)
+    options = session.options()
+    return command_line(plan, [*options, b"--chdir", session.directory()], session.environment(), command)
+
+
+def trust(words: list[str]) -> int:
+    """Pin the project's ``.env`` as it is now."""
+    from .plan.dotenv_file import read_dotenv
+    from .state import StateDir
+    from .venv.record import read_record
+
+    asked = Asked()
+    asked.venv = take_venv(words)
+    if words:
+        raise SandboxError(f"trust: unknown option {words[0]!r}", "sandbox-venv trust --help")
+    place = Path(os.fsdecode(folder_of(asked, find_venv(asked.venv))))
+    record = read_record(place)
+    path = f"{record.project}/.env"
+    dotenv = read_dotenv(path)
+    if dotenv.problem or not dotenv.digest:
+        raise SandboxError(f"trust {path}: {dotenv.problem or 'it is not there, or empty'}")
+    StateDir(place.parents[1]).write_atomic(place / "trusted-env", (dotenv.digest + "\n").encode())
+    for name, value in dotenv.control.items():
+        say(f"{name}={value}")
+    say(f"sandbox-venv: {path} is trusted as it is now")
+    return 0
+
+
+def doctor(words: list[str]) -> int:
+    """Show the probe's table; the status is 1 where no sandbox can be had."""
+    from .probe import probe
+
+    rows = probe()
+    if words == ["--json"]:
+        import json
+        from dataclasses import asdict
+
+        say(json.dumps({name: asdict(row) for name, row in rows.items()}, indent=2))
+    elif words:
+        raise SandboxError(f"doctor: unknown option {words[0]!r}", "sandbox-venv doctor --help")
+    else:
+        for name, row in rows.items():
+            say(f"{'ok' if row.ok else '--':3} {name:15} {row.detail}")
+            if not row.ok:
+                say(f"    {'':15} without it: {row.loss}; to have it: {row.remedy}")
+    return 0 if rows["seccomp"].ok and (rows["native"].ok or rows["bwrap"].ok) else 1
+
+
+def bwrap(words: list[str]) -> int:
+    """Run bubblewrap's own command line on the native executor."""
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "sandbox_venv.launch.native", *words])  # noqa: S606
+
+
+def run(words: list[str]) -> int:
+    """Run one command."""
+    guarded(run_command, words)
+    return 125
+
+
+COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
+    "wrap": (wrap, WRAP_USAGE),
+    "unwrap": (unwrap, UNWRAP_USAGE),
+    "run": (run, ""),
+    "shell": (shell, "usage: sandbox-venv shell [VENV] [BWRAP_OPTS]\n\nAn interactive shell in the sandbox.\n"),
+    "explain": (explain, EXPLAIN_USAGE),
+    "trust": (trust, TRUST_USAGE),
+    "doctor": (doctor, DOCTOR_USAGE),
+    "bwrap": (bwrap, ""),
+}
+
+
+def dispatch(words: list[str]) -> int:
+    """Run the command that ``words`` name; the seed's form (a venv, or options only) wraps."""
+    if words[:1] in (["-h"], ["-?"], ["--help"], ["help"]):
+        sys.stdout.write(USAGE)
+        return 0
+    if words[:1] == ["--version"]:
+        say(f"sandbox-venv {__version__}")
+        return 0
+    if words and words[0] in COMMANDS and not (words[0] != "wrap" and os.path.isdir(words[0]) and len(words) == 1):
+        command, usage = COMMANDS[words[0]]
+        if usage and words[1:2] in (["-h"], ["--help"]):
+            sys.stdout.write(usage)
+            return 0
+        return command(words[1:])
+    if words and not words[0].startswith("-") and not os.path.isdir(words[0]):
+        from .plan.options import nearest
+
+        close = nearest(words[0], [*COMMANDS])
+        hint = f"did you mean `sandbox-venv {close}`?" if close else "make a venv: python3 -m venv .venv"
+        raise SandboxError(f"open venv {words[0]!r}: it isn't there", hint)
+    return wrap(words)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; return the exit status (125: it failed)."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = words[:1] == ["--debug"]
+    if debug:
+        words.pop(0)
+    try:
+        return dispatch(words)
+    except SandboxError as error:
+        if debug:
+            raise
+        sys.stderr.write(error.render())
+        return error.status
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
+    except OSError as error:
+        if debug:
+            raise
+        name = f" {error.filename!r}" if error.filename else ""
+        sys.stderr.write(f"sandbox-venv: {words[0] if words else 'wrap'}{name}: {error.strerror}\n")
+        return 125

@@ -1,0 +1,73 @@
+"""Backend ``bwrap``: the plan's options through ``bwrap --args FD``, init as its PID 1.
+
+Hot: ``os`` and ``_signal`` only. bwrap itself is started with an empty environment: whatever it inherits can be
+read inside through ``/proc/1/environ`` of its own start, and variables such as LD_PRELOAD would act on the host.
+"""
+
+from __future__ import annotations
+
+import os
+
+from .inside import init
+
+
+def memory_file(data: bytes) -> int:
+    """Return a descriptor of an anonymous file that holds ``data``, at its start (memfd_create(2))."""
+    fd = os.memfd_create("sandbox-venv", os.MFD_CLOEXEC)
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+def arguments(plan, options, config, passed):
+    """Return bwrap's argv; the descriptors that it and init need are added to ``passed``."""
+    reader, writer = os.pipe()
+    option_list = [*options, b"--as-pid-1", b"--info-fd", b"%d" % writer]
+    passed.append(writer)
+    for program in (plan.seccomp_allow, plan.seccomp_deny):
+        if program:
+            fd = memory_file(program)
+            passed.append(fd)
+            option_list += [b"--add-seccomp-fd", b"%d" % fd]
+    blob = memory_file(init.pack(config))
+    args = memory_file(b"".join(item + b"\0" for item in option_list))
+    code = os.open(plan.meta[b"dir"] + b"/init.bin", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    passed += [blob, args, code]
+    argv = [plan.meta[b"bwrap"], b"--args", b"%d" % args, b"--", plan.meta[b"interpreter"], b"-I", b"-S"]
+    return [*argv, b"/proc/self/fd/%d" % code, b"%d" % blob], reader, writer
+
+
+def spawn(plan, options, config, descriptors):
+    """Start the sandbox; return our child's pid and init's pid (0 where bwrap ended before it had one).
+
+    All signals are blocked when this is called, and stay blocked in bwrap: the terminal's signals are for the
+    program alone.
+    """
+    passed = [*descriptors, config["status_fd"]]
+    argv, reader, writer = arguments(plan, options, config, passed)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            for fd in passed:
+                os.set_inheritable(fd, True)
+            os.execve(argv[0], argv, {})
+        except OSError as error:
+            init.fail(config, init.Stop(1, error.errno, b"run %s: %s" % (argv[0], error.strerror.encode())))
+        finally:
+            os._exit(125)
+    os.close(writer)
+    told = b""
+    while b"}" not in told:
+        chunk = os.read(reader, 4096)
+        if not chunk:
+            break
+        told += chunk
+    os.close(reader)
+    _, found, rest = told.partition(b'"child-pid":')
+    digits = rest.lstrip()
+    end = 0
+    while end < len(digits) and digits[end : end + 1].isdigit():
+        end += 1
+    return pid, int(digits[:end]) if found and end else 0

@@ -1,0 +1,312 @@
+"""The start of a wrapped entry point: plan, checks, slots, backend, wait.
+
+Hot: before the program only ``os``, ``sys`` and (native) ``ctypes`` are imported. A stale or missing plan is the
+only reason to import the cold half.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+
+from . import environ, planfile, slots
+from .waiter import Waiter, block_signals, end_like, ignored_signals
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VARIANT_NAMES = (b"BWRAP_ARGS", b"SANDBOX_SECCOMP_ALLOW", b"SANDBOX_USE_PIP_CACHE")
+
+
+def variant_of(env: Mapping[bytes, bytes], options: list[bytes] | None = None, backend: bytes = b"") -> bytes:
+    """Return what of a call changes the plan itself, b"" where nothing does.
+
+    Args:
+        env: the launcher's environment.
+        options: bubblewrap options of this call.
+        backend: the backend asked for in this call.
+    """
+    chosen = [b"%s=%s" % (name, env[name]) for name in VARIANT_NAMES if name in env]
+    if b"BWRAP_ARGS=" in chosen:
+        chosen.remove(b"BWRAP_ARGS=")
+    words = env.get(b"BWRAP_ARGS", b"").replace(b"\n", b" ").split(b" ")
+    if options:
+        chosen.append(b"OPTIONS=" + b"\2".join(options))
+        words += options
+    if backend:
+        chosen.append(b"BACKEND=" + backend)
+    if any(b"bind" in word and after[:1] != b"/" for word, after in zip(words, words[1:])):
+        chosen.append(b"CWD=" + os.getcwdb())
+    return b"\1".join(chosen)
+
+
+def plan_path(folder: bytes, kind: bytes, variant: bytes) -> bytes:
+    """Return the path of a plan: one a session kind and variant."""
+    if not variant:
+        return b"%s/%s.plan" % (folder, kind)
+    return b"%s/%s-%x.plan" % (folder, kind, int.from_bytes(variant, "little") % planfile.MODULUS)
+
+
+def load(folder: bytes, kind: bytes, variant: bytes) -> planfile.Plan:
+    """Return the fresh plan of that kind, compiled anew on a miss."""
+    try:
+        plan = planfile.read(plan_path(folder, kind, variant))
+        expected = (folder, kind, variant)
+        if (plan.meta[b"dir"], plan.meta[b"kind"], plan.meta[b"variant"]) == expected and planfile.is_fresh(plan):
+            return plan
+    except (planfile.PlanError, KeyError):
+        pass
+    from ..plan.build import compile_stored
+
+    return compile_stored(folder, kind, variant)
+
+
+def python_module(args: list[bytes]) -> bytes:
+    """Return the module of ``python … -m MODULE``, b"" where there is none (python's own options, in order)."""
+    at = 0
+    while at < len(args):
+        arg = args[at]
+        at += 1
+        if arg[:1] != b"-" or arg in (b"-", b"--"):
+            return b""
+        if arg[:2] == b"--":
+            at += arg == b"--check-hash-based-pycs"
+            continue
+        for place, letter in enumerate(arg[1:], 2):
+            if letter in b"mcWX":
+                value = arg[place:]
+                if not value and at < len(args):
+                    value = args[at]
+                    at += 1
+                if letter in b"mc":
+                    return value if letter == ord("m") else b""
+                break
+    return b""
+
+
+def session_kind(plan: planfile.Plan, name: bytes, args: list[bytes]) -> bytes:
+    """Return ``install`` where the plan's ENTRIES say that this start installs, else ``run``."""
+    names = plan.entries
+    stem = name.rstrip(b"0123456789.")
+    if stem in names:
+        return b"install"
+    if stem in (b"python", b"pypy", b"python-freethreaded") and b"-m " + python_module(args) in names:
+        return b"install"
+    return b"run"
+
+
+def standard_descriptors() -> int:
+    """Make 0-2 usable; return a bit set of those the caller had closed. A directory among them is refused."""
+    closed = 0
+    for fd in range(3):
+        try:
+            mode = os.fstat(fd).st_mode
+        except OSError:
+            os.open(b"/dev/null", os.O_RDWR)  # the lowest free number: this one
+            closed |= 1 << fd
+            continue
+        if stat.S_ISDIR(mode):
+            raise LaunchError(b"start sandbox: descriptor %d is a directory, a way out of any sandbox" % fd)
+    return closed
+
+
+class LaunchError(Exception):
+    """A start that is refused: one line of bytes, and a hint."""
+
+    def __init__(self, line: bytes, hint: bytes = b"") -> None:
+        super().__init__(line)
+        self.line = line
+        self.hint = hint
+
+
+def listen_descriptors(env: dict[bytes, bytes]) -> list[bytes]:
+    """Return the descriptors of socket activation, sd_listen_fds(3), where they are meant for this process."""
+    if env.get(b"LISTEN_PID") != b"%d" % os.getpid() or not env.get(b"LISTEN_FDS", b"").isdigit():
+        return []
+    return [b"%d" % fd for fd in range(3, 3 + min(int(env[b"LISTEN_FDS"]), 64))]
+
+
+class Session:
+    """One start: what a plan and a call make together."""
+
+    def __init__(self, plan: planfile.Plan, argv: list[bytes], *, mask: int, path_first: bool = False) -> None:
+        self.plan = plan
+        self.argv = argv
+        self.env = dict(os.environb)
+        self.cwd = os.getcwdb()
+        self.slots = slots.Slots(plan.protect)
+        self.mask = mask
+        self.ignored = ignored_signals()
+        self.path_first = path_first
+        self.closed = standard_descriptors()
+
+    def environment(self) -> list[bytes]:
+        """Return the program's environment as NAME=VALUE."""
+        rules = list(zip(self.plan.env[::2], self.plan.env[1::2]))
+        dotenv = {}
+        for rule, value in rules:
+            if rule == b"dotenv":
+                name, _, text = value.partition(b"=")
+                dotenv[name] = text
+        rules = [pair for pair in rules if pair[0] != b"dotenv"]
+        passed = environ.filter_environ(self.env, environ.parent_environ(os.getppid()), rules, dotenv)
+        if self.path_first:
+            path = self.plan.meta[b"bin"]
+            passed[b"PATH"] = path + b":" + passed[b"PATH"] if b"PATH" in passed else path
+        if self.keep():
+            passed[b"LISTEN_FDS"] = self.env[b"LISTEN_FDS"]
+        passed[b"PWD"] = self.directory()
+        return [b"%s=%s" % pair for pair in passed.items()]
+
+    def directory(self) -> bytes:
+        """Return the program's working directory."""
+        return self.plan.meta.get(b"chdir") or self.cwd
+
+    def keep(self) -> list[bytes]:
+        """Return the descriptors that stay open by name."""
+        named = self.plan.meta.get(b"keep-fd", b"").split()
+        return named + listen_descriptors(self.env)
+
+    def options(self) -> list[bytes]:
+        """Return the whole list of bubblewrap options; opens the slots' sources."""
+        self.slots.fill(self.plan.slots)
+        return self.plan.base + self.slots.options + self._cwd() + self.plan.tail
+
+    def _cwd(self) -> list[bytes]:
+        """Return what makes the caller's directory exist inside, where the plan doesn't show it."""
+        cwd = self.cwd + b"/"
+        shown = self.plan.meta[b"shown"].split(b"\1")
+        if self.plan.meta.get(b"chdir") or any(cwd.startswith(root + b"/") for root in shown):
+            return []
+        home = self.plan.meta[b"home"]
+        if cwd.startswith(home + b"/"):
+            first = self.cwd[len(home) + 1 :].split(b"/")[0]
+            if not first:
+                return []
+            pin = home + b"/" + first
+            if pin not in self.plan.meta[b"pins"].split(b"\1"):
+                slots.make_point(self.plan.meta[b"private-home"], first, directory=True)
+                return [b"--tmpfs", pin, b"--dir", self.cwd, b"--remount-ro", pin]
+        return [b"--dir", self.cwd]
+
+    def config(self, writer: int) -> dict[str, object]:
+        """Return init's configuration (``inside/init.py``)."""
+        keep = self.keep()
+        return {
+            "status_fd": writer, "ignored": self.ignored, "mask": self.mask, "closed": self.closed,
+            "listen_fds": int(b"LISTEN_FDS" in self.env and bool(keep)), "env": self.environment(),
+            "argv": self.argv, "verify": self.slots.verify, "cwd": [self.directory()], "keep": keep,
+        }  # fmt: skip
+
+    def run(self) -> int:
+        """Run the program; return the raw wait status that the caller should see."""
+        try:
+            options = self.options()
+        except OSError as error:
+            name = error.filename if isinstance(error.filename, bytes) else b"?"
+            line = b"open %s: %s" % (name, (error.strerror or "").encode())
+            raise LaunchError(line, b"if it moved or was replaced, run `sandbox-venv wrap` again") from None
+        reader, writer = os.pipe()
+        config = self.config(writer)
+        if self.env.get(b"VERBOSE") or self.env.get(b"verbose"):
+            from ..plan.verbose import announce
+
+            announce(self.plan, options, config)
+        if self.plan.meta[b"backend"] == b"bwrap":
+            from . import bwrap
+
+            pid, init_pid = bwrap.spawn(self.plan, options, config, [*self.slots.descriptors, *map(int, config["keep"])])
+        else:
+            pid = init_pid = spawn_native(self.plan, options, config)
+        for fd in self.slots.descriptors:
+            os.close(fd)
+        return Waiter(pid, init_pid, reader, writer, self.ignored).wait()
+
+
+def spawn_native(plan: planfile.Plan, options: list[bytes], config: dict[str, object]) -> int:
+    """Start the sandbox by direct system calls; return init's pid."""
+    from . import linux, native
+    from .inside import init, landlock
+
+    def load_filters() -> None:
+        for program in (plan.seccomp_allow, plan.seccomp_deny):
+            if program:
+                linux.seccomp_filter(program)
+
+    def child() -> None:
+        linux.wipe_environ_block()
+        config["verify"] = []  # native attaches by descriptor
+        init.run(config, landlock, load_filters)
+
+    return native.spawn(native.parse(options), child)
+
+
+def after(session: Session, status: int) -> None:
+    """Do the host's part after a session: say what appeared, take over what an install left."""
+    plan = session.plan
+    if plan.meta[b"kind"] == b"install" and plan.meta.get(b"record"):
+        from ..venv.after import after_install
+
+        after_install(plan.meta[b"dir"])
+    found = slots.appeared(session.slots.absent)
+    if found:
+        from ..venv.after import report_appeared
+
+        report_appeared(plan.meta[b"dir"], found)
+
+
+def complain(line: bytes, hint: bytes = b"") -> None:
+    """Write one line, and a hint line, to stderr."""
+    text = b"sandbox-venv: " + line + b"\n"
+    if hint:
+        text += b"hint: " + hint + b"\n"
+    try:
+        os.write(2, text)
+    except OSError:
+        pass
+
+
+def guarded(start, *args) -> None:  # type: ignore[no-untyped-def]
+    """Call ``start``; whatever goes wrong in it is one line and status 125, and no program runs."""
+    from ..errors import SandboxError
+
+    try:
+        start(*args)
+    except LaunchError as error:
+        complain(error.line, error.hint)
+    except SandboxError as error:
+        complain(os.fsencode(error.message), os.fsencode(error.hint or ""))
+        os._exit(error.status)
+    except KeyboardInterrupt:
+        end_like(2)
+    except MemoryError:
+        complain(b"start sandbox: out of memory")
+    except BaseException as error:  # noqa: BLE001 - fail closed, in one line
+        if os.environb.get(b"SANDBOX_DEBUG"):
+            raise
+        complain(b"start sandbox: %s: %s" % (type(error).__name__.encode(), os.fsencode(str(error))))
+    os._exit(125)
+
+
+def main(folder: bytes, name: bytes) -> None:
+    """Run the entry point ``name`` of the venv whose plans are in ``folder``; never returns."""
+    guarded(_main, folder, name)
+
+
+def _main(folder: bytes, name: bytes) -> None:
+    args = [os.fsencode(arg) for arg in sys.argv[1:]]
+    variant = variant_of(os.environb)
+    plan = load(folder, b"run", variant)
+    kind = session_kind(plan, name, args)
+    if kind != b"run":
+        plan = load(folder, kind, variant)
+    mask = block_signals()
+    program = [plan.meta[b"bin"] + b"/" + name]
+    if name == b"shell":
+        program = [plan.meta[b"shell"]]
+    session = Session(plan, program + args, mask=mask)
+    status = session.run()
+    after(session, status)
+    end_like(status)

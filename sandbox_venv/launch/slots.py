@@ -1,0 +1,144 @@
+"""What of a plan depends on the call: descriptors of the sources that a session could have replaced.
+
+Hot: ``os`` and ``stat`` only. A slot is a kind and two arguments:
+
+| kind | arguments | what becomes of it |
+|---|---|---|
+| ``rw``, ``ro`` | source, mount point | opened without following any link, bound by descriptor |
+| ``rw-try``, ``ro-try`` | the same | left out where the source is absent or not a file or directory |
+| ``protect`` | project | each name of the plan's PROTECT section that exists there, read-only |
+| ``point-dir``, ``point-file`` | directory, path below it | the mount point is made there, without following links |
+| ``--…`` | up to two arguments | that bubblewrap option as it stands |
+| ``+`` | one or two | further arguments of the option before |
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+PATH_FLAGS = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def open_path(path: bytes) -> int:
+    """Open ``path`` (absolute) with O_PATH, following no link in any component.
+
+    Raises:
+        OSError: as open(2); ELOOP or ENOTDIR where a component is a link.
+    """
+    fd = os.open(b"/", PATH_FLAGS | os.O_DIRECTORY)
+    parts = [part for part in path.split(b"/") if part]
+    for at, part in enumerate(parts):
+        flags = PATH_FLAGS if at + 1 == len(parts) else PATH_FLAGS | os.O_DIRECTORY
+        try:
+            below = os.open(part, flags, dir_fd=fd)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, path) from None
+        finally:
+            os.close(fd)
+        fd = below
+    return fd
+
+
+class Slots:
+    """Fills the slots of one start.
+
+    Attributes:
+        options: bubblewrap options.
+        descriptors: those that the options name.
+        verify: mount point, device, inode in turn, for init.
+        absent: project and the protected names that are not there, in one list each.
+    """
+
+    __slots__ = ("absent", "descriptors", "options", "protect", "verify")
+
+    def __init__(self, protect: list[bytes]) -> None:
+        self.protect = protect
+        self.options: list[bytes] = []
+        self.descriptors: list[int] = []
+        self.verify: list[bytes] = []
+        self.absent: list[tuple[bytes, list[bytes]]] = []
+
+    def fill(self, slots: list[bytes]) -> None:
+        """Add what ``slots`` (kind and two arguments in turn) say."""
+        for kind, first, second in zip(slots[::3], slots[1::3], slots[2::3]):
+            if kind[:2] == b"--":
+                self.options += [item for item in (kind, first, second) if item]
+            elif kind == b"+":
+                self.options += [item for item in (first, second) if item]
+            elif kind == b"protect":
+                self._protect(first)
+            elif kind in (b"point-dir", b"point-file"):
+                make_point(first, second, directory=kind == b"point-dir")
+            else:
+                self._bind(kind, first, second)
+
+    def _bind(self, kind: bytes, source: bytes, target: bytes) -> None:
+        try:
+            fd = open_path(source)
+        except OSError:
+            if kind.endswith(b"-try"):
+                return
+            raise
+        status = os.fstat(fd)
+        if stat.S_ISLNK(status.st_mode):
+            os.close(fd)
+            if kind.endswith(b"-try"):
+                return
+            raise OSError(40, "it is a symbolic link now, which it was not when it was checked", source)
+        self._add(b"--ro-bind-fd" if kind[:2] == b"ro" else b"--bind-fd", fd, target, status)
+
+    def _add(self, option: bytes, fd: int, target: bytes, status: os.stat_result) -> None:
+        self.descriptors.append(fd)
+        self.options += [option, b"%d" % fd, target]
+        self.verify += [target, b"%d" % status.st_dev, b"%d" % status.st_ino]
+
+    def _protect(self, project: bytes) -> None:
+        top = open_path(project)
+        absent = []
+        for name in self.protect:
+            try:
+                fd = os.open(name, PATH_FLAGS, dir_fd=top)
+            except FileNotFoundError:
+                absent.append(name)
+                continue
+            status = os.fstat(fd)
+            if stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode):
+                self._add(b"--ro-bind-fd", fd, project + b"/" + name, status)
+            else:
+                os.close(fd)
+        os.close(top)
+        self.absent.append((project, absent))
+
+
+def make_point(root: bytes, below: bytes, *, directory: bool) -> None:
+    """Make the mount point ``below`` (relative) under ``root``, each component opened without following links."""
+    fd = open_path(root)
+    parts = [part for part in below.split(b"/") if part]
+    for at, part in enumerate(parts):
+        last = at + 1 == len(parts)
+        try:
+            if last and not directory:
+                made = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=fd)
+                os.close(made)
+            else:
+                os.mkdir(part, 0o700, dir_fd=fd)
+        except FileExistsError:
+            pass
+        try:
+            below_fd = os.open(part, PATH_FLAGS, dir_fd=fd)
+        finally:
+            os.close(fd)
+        fd = below_fd
+        mode = os.fstat(fd).st_mode
+        if stat.S_ISDIR(mode) != (directory or not last) or stat.S_ISLNK(mode):
+            os.close(fd)
+            raise OSError(20, "a mount point there is a link or of another kind", root + b"/" + below)
+    os.close(fd)
+
+
+def appeared(absent: list[tuple[bytes, list[bytes]]]) -> list[bytes]:
+    """Return the paths of protected names that were absent at the start and are there now."""
+    return [
+        project + b"/" + name for project, names in absent for name in names if os.path.lexists(project + b"/" + name)
+    ]

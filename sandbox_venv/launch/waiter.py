@@ -1,0 +1,158 @@
+"""The process outside: forwards signals, mirrors stops, ends as the program ended.
+
+The protocol is in docs/architecture.md, "Processes and their protocol". Hot: ``os`` and ``_signal`` only.
+"""
+
+from __future__ import annotations
+
+import os
+
+import _signal
+
+from .inside.init import ALL_SIGNALS, CONTINUED, ENDED, FAILED, FAILED_EXEC, FIRST_MESSAGE, FORWARDED, STOPPED
+
+SIGCHLD = 17
+UNCATCHABLE = (9, 19)
+CHANGED_BY_PYTHON = (13, 25)  # SIGPIPE, SIGXFSZ: ignored by every Python from its start
+
+
+def block_signals() -> int:
+    """Block all signals; return the caller's mask as a bit set by signal number."""
+    mask = 0
+    for number in _signal.pthread_sigmask(_signal.SIG_SETMASK, ALL_SIGNALS):
+        mask |= 1 << number
+    return mask
+
+
+def ignored_signals() -> int:
+    """Return the caller's ignored signals as a bit set; what Python itself changed counts as default."""
+    found = 0
+    for number in ALL_SIGNALS:
+        if number in UNCATCHABLE or number in CHANGED_BY_PYTHON:
+            continue
+        if _signal.getsignal(number) == _signal.SIG_IGN:
+            found |= 1 << number
+    return found
+
+
+def _note(number: int, frame: object) -> None:
+    """Do nothing: the wake-up descriptor has the number already."""
+
+
+class Waiter:
+    """Waits for one session.
+
+    Args:
+        pid: our child: init itself (native) or bwrap.
+        init_pid: init's pid in this PID namespace, 0 where it isn't known.
+        reader, writer: the status pipe.
+        ignored: the caller's ignored signals, a bit set: these stay ignored and aren't forwarded.
+    """
+
+    def __init__(self, pid: int, init_pid: int, reader: int, writer: int, ignored: int) -> None:
+        self.pid = pid
+        self.init_pid = init_pid
+        self.reader = reader
+        self.writer = writer
+        self.ignored = ignored
+        self.ended: int | None = None
+        self.failed: int | None = None
+        self.reaped = False
+        self.child_status = 0
+
+    def wait(self) -> int:
+        """Return the raw wait status that the caller should see: the program's, or 125 << 8 and the like."""
+        os.set_blocking(self.writer, False)
+        for number in (SIGCHLD, *FORWARDED):
+            if not self.ignored >> number & 1:
+                _signal.signal(number, _note)
+        _signal.set_wakeup_fd(self.writer, warn_on_full_buffer=False)
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+        self._reap()  # it may have ended before the handler was there
+        data = b""
+        while not (self.reaped and len(data) < 8 and not self._pending()):
+            data = self._take(data + os.read(self.reader, 4096))
+        _signal.set_wakeup_fd(-1)
+        return self._result()
+
+    def _pending(self) -> bool:
+        """Tell whether the pipe holds more, once the child is gone."""
+        os.set_blocking(self.reader, False)
+        try:
+            more = os.read(self.reader, 4096)
+        except BlockingIOError:
+            return False
+        self._take(more)
+        return True
+
+    def _take(self, data: bytes) -> bytes:
+        """Handle what was read; return an incomplete record's start."""
+        while data:
+            kind = data[0]
+            if kind < 0x80:
+                data = data[1:]
+                self._signal(kind)
+                continue
+            if len(data) < 8:
+                return data
+            value = int.from_bytes(data[4:8], "little")
+            data = data[8:]
+            if kind == STOPPED:
+                os.kill(os.getpid(), _signal.SIGSTOP)
+            elif kind == ENDED:
+                self.ended = value
+            elif kind == FAILED and self.failed is None:
+                self.failed = value
+            elif kind == CONTINUED:
+                pass
+        return b""
+
+    def _signal(self, number: int) -> None:
+        if number == SIGCHLD:
+            self._reap()
+        elif number in FORWARDED and self.init_pid and not self.reaped:
+            try:
+                os.kill(self.init_pid, FIRST_MESSAGE + FORWARDED.index(number))
+            except ProcessLookupError:
+                pass
+
+    def _reap(self) -> None:
+        if self.reaped:
+            return
+        pid, status = os.waitpid(self.pid, os.WNOHANG)
+        if pid:
+            self.reaped = True
+            self.child_status = status
+
+    def _result(self) -> int:
+        if self.failed is not None:
+            stage, number = self.failed >> 16, self.failed & 0xFFFF
+            if stage == FAILED_EXEC:
+                return (127 if number in (2, 20) else 126) << 8
+            return 125 << 8
+        if self.ended is not None:
+            return self.ended
+        if os.WIFEXITED(self.child_status):
+            os.write(2, b"sandbox-venv: start sandbox: it ended before the program did\n")
+        else:
+            text = b"sandbox-venv: wait for sandbox: it was killed by signal %d\n"
+            os.write(2, text % os.WTERMSIG(self.child_status))
+        return 125 << 8
+
+
+def end_like(status: int) -> None:
+    """End this process with the raw wait status ``status``: the same exit status, or death by the same signal."""
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        try:
+            import resource  # a rare path, after the program: the dump would be the launcher's
+
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        except (ImportError, OSError, ValueError):
+            pass
+        if number not in UNCATCHABLE:
+            _signal.signal(number, _signal.SIG_DFL)
+        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (number,))
+        os.kill(os.getpid(), number)
+        os._exit(128 + number)
+    os._exit(os.WEXITSTATUS(status))

@@ -1,0 +1,1 @@
+"""Policy, venv and closure become a plan (cold)."""

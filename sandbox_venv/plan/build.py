@@ -1,0 +1,304 @@
+"""Compile the plan that a launcher asks for, and store it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import probe
+from ..elf import FactsCache
+from ..errors import SandboxError
+from ..launch import planfile
+from ..launch.main import plan_path
+from ..policy import read_policy
+from ..seccomp import compile_seccomp
+from ..state import StateDir
+from ..venv.inspect import inspect_venv
+from ..venv.record import Record, read_record
+from . import bundle
+from .compile import Compiled, Request, compile_plan, refuse_project
+from .dotenv_file import DotEnv, read_dotenv
+from .expose import is_below
+from .options import UserOptions, sort_options, split_words
+from .subject import Base, Subject
+
+NO_VENV = Path("/")
+"""A record's ``venv`` where there is none: the system's Python with the current directory as the project."""
+
+SAFE_MOUNT_POINTS = (0, 12)
+"""bwrap from this version on never follows a link in a mount point (CVE-2026-87766)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What of a call changes the plan: ``launch.main.variant_of`` taken apart."""
+
+    bwrap_args: str = ""
+    options: tuple[str, ...] = ()
+    seccomp: str | None = None
+    pip_cache: bool = False
+    backend: str = ""
+    cwd: str = "/"
+
+
+def read_variant(variant: bytes) -> Call:
+    """Return what ``variant`` says."""
+    values: dict[str, str] = {}
+    for item in variant.split(b"\1") if variant else []:
+        name, _, value = os.fsdecode(item).partition("=")
+        values[name] = value
+    options = values.get("OPTIONS")
+    return Call(
+        bwrap_args=values.get("BWRAP_ARGS", ""),
+        options=tuple(options.split("\2")) if options else (),
+        seccomp=values.get("SANDBOX_SECCOMP_ALLOW"),
+        pip_cache=bool(values.get("SANDBOX_USE_PIP_CACHE")),
+        backend=values.get("BACKEND", ""),
+        cwd=values.get("CWD", "/"),
+    )
+
+
+def base_of(record: Record) -> Base:
+    """Return the base interpreter with the names that links reach it by."""
+    info = record.base
+    names = [os.fspath(path) for path, _ in info.links]
+    names += [target for _, target in info.links if target.startswith("/")]
+    return Base(
+        executable=str(info.executable),
+        prefix=str(info.prefix),
+        version=info.version,
+        stdlib=str(info.stdlib),
+        dynload=str(info.lib_dynload or info.stdlib),
+        names=tuple(names),
+    )
+
+
+def subject_of(record: Record, state: StateDir) -> Subject:
+    """Return what the record's plans are for.
+
+    Raises:
+        SandboxError: the venv is gone or broken.
+    """
+    wrapped = record.folder.parent == state.registry_dir
+    others = tuple(str(other.venv) for other in state.registry() if other.venv != record.venv)
+    trusted = (str(state.root), *((str(record.code), str(record.interpreter)) if wrapped else ()))
+    shared = {
+        "folder": record.folder, "project": str(record.project), "home": str(record.home),
+        "private_home": str(record.private_home), "private_cache": str(record.private_cache),
+        "base": base_of(record), "backend": record.backend, "options": record.options, "other_venvs": others,
+        "trusted": trusted, "wrapped": wrapped,
+    }  # fmt: skip
+    if record.venv == NO_VENV:
+        folder = str(record.base.executable.parent)
+        return Subject(venv=None, bin=folder, originals=None, system_site=True, **shared)  # type: ignore[arg-type]
+    info = inspect_venv(record.venv, project=record.project, record=record)
+    return Subject(
+        venv=str(record.venv),
+        bin=str(record.venv / "bin"),
+        originals=str(info.originals) if wrapped else None,
+        site=tuple(str(path) for path in info.site_packages),
+        system_site=info.system_site,
+        **shared,  # type: ignore[arg-type]
+    )
+
+
+def user_options(record: Record, call: Call, dotenv_args: str) -> UserOptions:
+    """Return all of the user's options, the stored ones first, then ``.env``'s (trusted), then the call's."""
+    stored = sort_options(list(record.options), where="wrap", stored=True)
+    words = [*split_words(dotenv_args), *split_words(call.bwrap_args)]
+    later = [sort_options(words, where="BWRAP_ARGS"), sort_options(list(call.options), where="command line")]
+    for more in later:
+        stored.operations += more.operations
+        stored.flags += more.flags
+        stored.env += more.env
+        stored.libs += more.libs
+        stored.keep_fds += more.keep_fds
+        stored.allow |= more.allow
+        stored.chdir = more.chdir or stored.chdir
+    return stored
+
+
+def choose_backend(wanted: str, subject: Subject, user: UserOptions, fresh: int) -> tuple[str, str]:
+    """Return (backend, path of bwrap), probed.
+
+    Args:
+        wanted: ``auto``, ``bwrap`` or ``native``.
+        subject: what is sandboxed.
+        user: the user's options.
+        fresh: how many of its operations, from the end, are of this call only: mount points of theirs aren't pinned
+            in sessions that run already.
+
+    Raises:
+        SandboxError: what was asked for doesn't work here.
+    """
+    path = probe.find_bwrap() or ""
+    if wanted == "native":
+        if obstacle := probe.native_obstacle():
+            raise SandboxError(f"use the native backend: {obstacle}: {probe.userns_obstacle()}", probe.userns_remedy())
+        return "native", path
+    problem = probe.try_bwrap()
+    unsafe = ""
+    roots = [subject.project, subject.home]
+    for operation in user.operations[len(user.operations) - fresh :] if fresh else []:
+        if probe.bwrap_version() < SAFE_MOUNT_POINTS and any(is_below(operation.target, root) for root in roots):
+            unsafe = f"bwrap before 0.12 is not safe with a mount point at {operation.target}"
+    if wanted == "bwrap":
+        if problem:
+            raise SandboxError(f"use bwrap: {problem}", "apt install bubblewrap, or --backend native")
+        return "bwrap", path
+    if not problem and not unsafe:
+        return "bwrap", path
+    if obstacle := probe.native_obstacle():
+        reason = unsafe or problem
+        hint = probe.userns_remedy()
+        raise SandboxError(f"start a sandbox: bwrap: {reason}; native: {obstacle}: {probe.userns_obstacle()}", hint)
+    return "native", path
+
+
+def trusted_control(record: Record, dotenv: DotEnv) -> dict[str, str]:
+    """Return the variables of ``.env`` that loosen the sandbox, where that file was trusted; warn otherwise."""
+    if not dotenv.control:
+        return {}
+    try:
+        known = (record.folder / "trusted-env").read_text(encoding="ascii").split()
+    except OSError:
+        known = []
+    if dotenv.digest in known:
+        return dotenv.control
+    names = ", ".join(sorted(dotenv.control))
+    text = f"sandbox-venv: warning: {record.project}/.env sets {names}: ignored (to accept: sandbox-venv trust)\n"
+    os.write(2, os.fsencode(text))
+    return {}
+
+
+def prepare(
+    record: Record, state: StateDir, kind: str, variant: bytes, facts: FactsCache | None
+) -> tuple[Subject, Compiled]:
+    """Compile one plan of a record, without storing it.
+
+    Raises:
+        SandboxError: as the parts say.
+    """
+    subject = subject_of(record, state)
+    refuse_project(subject)
+    call = read_variant(variant)
+    dotenv = read_dotenv(f"{subject.project}/.env")
+    if dotenv.problem:
+        os.write(2, os.fsencode(f"sandbox-venv: warning: {subject.project}/.env is ignored: {dotenv.problem}\n"))
+    control = trusted_control(record, dotenv)
+    user = user_options(record, call, control.get("BWRAP_ARGS", ""))
+    fresh = len(user.operations) - len(sort_options(list(record.options), where="wrap").operations)
+    backend, bwrap = choose_backend(call.backend or subject.backend, subject, user, fresh)
+    allow = call.seccomp if call.seccomp is not None else control.get("SANDBOX_SECCOMP_ALLOW")
+    seccomp = compile_seccomp(allow=allow, optouts=frozenset(user.allow))
+    request = Request(
+        kind=kind, variant=variant, user=user, dotenv=dotenv.variables, cwd=call.cwd, backend=backend, bwrap=bwrap,
+        pip_cache=_pip_cache(subject) if call.pip_cache or control.get("SANDBOX_USE_PIP_CACHE") else None,
+    )  # fmt: skip
+    stamps = [str(record.folder / "trusted-env"), str(record.code)]
+    return subject, compile_plan(subject, request, read_policy(), seccomp, facts, stamps)
+
+
+def _pip_cache(subject: Subject) -> str:
+    path = os.path.join(subject.home, ".cache", "pip")
+    os.makedirs(path, mode=0o700, exist_ok=True)
+    return os.path.realpath(path)
+
+
+def store(record: Record, state: StateDir, path: Path, compiled: Compiled) -> None:
+    """Write a compiled plan and init's code beside it."""
+    bundle_file = bundle.bundle_path(record.folder)
+    code = bundle.init_code(base_of(record))
+    if not bundle_file.is_file() or bundle_file.read_bytes() != code:
+        state.write_atomic(bundle_file, code)
+    state.write_atomic(path, planfile.encode(compiled.plan.sections()))
+
+
+def say_compiling() -> threading.Timer:
+    """Return a timer, started, that says on a terminal what takes long."""
+    timer = threading.Timer(0.5, lambda: os.write(2, b"sandbox-venv: compiling the plan of this sandbox ...\n"))
+    timer.daemon = True
+    if os.isatty(2) or os.environb.get(b"VERBOSE"):
+        timer.start()
+    return timer
+
+
+def read_fresh(path: bytes, folder: bytes, kind: bytes, variant: bytes) -> planfile.Plan | None:
+    """Return the stored plan where it is the right one and fresh."""
+    try:
+        plan = planfile.read(path)
+    except planfile.PlanError:
+        return None
+    expected = [folder, kind, variant]
+    if [plan.meta.get(name) for name in (b"dir", b"kind", b"variant")] != expected or not planfile.is_fresh(plan):
+        return None
+    return plan
+
+
+def compile_stored(folder: bytes, kind: bytes, variant: bytes) -> planfile.Plan:
+    """Compile the plan of the record in ``folder``, store it and return it; one compiler at a time.
+
+    Raises:
+        SandboxError: it can't be compiled.
+    """
+    place = Path(os.fsdecode(folder))
+    state = StateDir(place.parent.parent)
+    path = plan_path(folder, kind, variant)
+    timer = say_compiling()
+    try:
+        read_record(place)  # before the lock: a state directory that is gone is not made anew
+        with state.lock(place):
+            plan = read_fresh(path, folder, kind, variant)
+            if plan is not None:
+                return plan
+            record = read_record(place)
+            if os.environb.get(b"VERBOSE") or os.environb.get(b"verbose"):
+                os.write(2, b"sandbox-venv/wrapper: Caching dependencies ...\n")
+            with FactsCache(state.root / "facts") as facts:
+                subject, compiled = prepare(record, state, kind.decode(), variant, facts)
+            store(record, state, Path(os.fsdecode(path)), compiled)
+            if subject.wrapped and subject.venv:
+                leave_marker(subject.venv, path)
+            drop_old_variants(place)
+            return compiled.plan
+    finally:
+        timer.cancel()
+
+
+def leave_marker(venv: str, path: bytes) -> None:
+    """Leave the seed tool's cache file's name behind: a note for people, never read."""
+    text = b"The compiled plan of this sandbox is " + path + b"\n"
+    try:
+        folder = os.open(os.path.join(venv, "sandbox"), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
+        with open(os.open("sandbox-venv.cache", flags, 0o600, dir_fd=folder), "wb") as file:
+            file.write(text)
+    except OSError:
+        pass
+    finally:
+        os.close(folder)
+
+
+def drop_old_variants(place: Path, most: int = 32) -> None:
+    """Remove the oldest plans of single calls, so that they don't pile up."""
+    plans = sorted(place.glob("*-*.plan"), key=lambda path: path.stat().st_mtime_ns)
+    for path in plans[: max(0, len(plans) - most)]:
+        path.unlink(missing_ok=True)
+
+
+def report(error: SandboxError) -> int:
+    """Print an error; return its status."""
+    sys.stderr.write(error.render())
+    return error.status
+
+
+def words_of(compiled: Compiled) -> Sequence[str]:
+    """Return the plan's options as one list, slots included."""
+    return [word for part in (compiled.base, compiled.slots, compiled.tail) for words, _ in part for word in words]

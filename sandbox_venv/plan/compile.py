@@ -1,0 +1,301 @@
+"""Compile a plan: everything that is decided before a program starts, decided once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from .. import __version__
+from ..elf import FactsCache
+from ..errors import SandboxError
+from ..launch.planfile import Plan, stamp
+from ..policy import Policy
+from ..seccomp import Program
+from .expose import is_below
+from .layout import Layout, add_home, add_pins, add_venv, find_nested
+from .options import Operation, UserOptions
+from .subject import Subject
+from .system import System, compile_system, lines_of
+from .users import add_operation, check_trust, mount_point, settle, split_covering, writable_root
+
+NAMESPACES = (
+    "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--disable-userns",
+    "--die-with-parent", "--cap-drop", "ALL",
+)  # fmt: skip
+MASKED = ("/proc/keys", "/proc/key-users", "/proc/kcore", "/proc/timer_list", "/proc/sched_debug", "/proc/latency_stats")
+READ_ONLY = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi", "/proc/scsi")
+
+Line = tuple[tuple[str, ...], str]
+
+
+@dataclass(slots=True)
+class Compiled:
+    """A plan with what people want to know about it.
+
+    Attributes:
+        plan: what is stored.
+        base, slots, tail: (words, reason) of each line, in order.
+        system: the read-only part, with the library closure.
+        seccomp: the compiled programs.
+        notes: what deserves a line on a terminal.
+    """
+
+    plan: Plan
+    base: list[Line]
+    slots: list[Line]
+    tail: list[Line]
+    system: System
+    seccomp: Program
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one compile is asked for.
+
+    Attributes:
+        kind: ``run`` or ``install``.
+        variant: what of the caller's environment changes the plan (``launch.main.variant_of``).
+        user: all the user's options, stored ones first.
+        fresh: those of ``user.operations`` that are given in this call only.
+        dotenv: variables from the project's ``.env``.
+        cwd: what relative bind sources are relative to.
+        backend, bwrap: what was chosen, and bwrap's path.
+        pip_cache: the user's own pip cache, to be mounted, or None.
+    """
+
+    kind: str
+    variant: bytes
+    user: UserOptions
+    dotenv: dict[str, str]
+    cwd: str
+    backend: str
+    bwrap: str
+    pip_cache: str | None = None
+
+
+def set_up_lines(subject: Subject, request: Request, policy: Policy, seccomp: Program) -> list[Line]:
+    """Return namespaces, ``/proc``, ``/dev``, ``/tmp`` and the user database."""
+    lines: list[Line] = [((word,), "namespaces, no privileges") for word in NAMESPACES[:-2]]
+    lines.append((NAMESPACES[-2:], "no capability"))
+    if not seccomp.deny and not request.user.new_session:
+        lines.append((("--new-session",), "without seccomp, so that the terminal can't be fed (TIOCSTI)"))
+    lines.append((("--proc", "/proc"), "a fresh /proc"))
+    lines += [(("--ro-bind-try", path, path), "closed for root too") for path in READ_ONLY if os.path.exists(path)]
+    why = "says nothing about the machine"
+    lines += [(("--ro-bind", "/dev/null", path), why) for path in MASKED if os.path.exists(path)]
+    lines.append((("--dev", "/dev"), "a fresh /dev"))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    size = str(memory * policy.tmp_share // 100 // 4096 * 4096)
+    for path in ("/dev/shm", "/tmp"):  # noqa: S108 - the sandbox's own
+        lines.append((("--size", size, "--perms", "1777", "--tmpfs", path), "private, in memory"))
+    lines.append((("--symlink", "/tmp", "/var/tmp"), "private, in memory"))
+    for name in ("passwd", "group"):
+        lines.append((("--ro-bind", str(subject.folder / name), f"/etc/{name}"), "only you and nobody"))
+    return lines
+
+
+def _prune_covered(lines: list[Line], targets: Sequence[str]) -> list[Line]:
+    """Drop lines whose mount point one of the user's own mounts covers."""
+    return [line for line in lines if not any(is_below(line[0][-1], top) for top in targets)]
+
+
+def _covered_targets(operations: Sequence[Operation]) -> list[str]:
+    mounting = ("--bind", "--ro-bind", "--dev-bind", "--tmpfs", "--overlay", "--tmp-overlay", "--bind-fd", "--ro-bind-fd")
+    return [operation.target for operation in operations if operation.words[0] in mounting]
+
+
+def lay_out(
+    subject: Subject, request: Request, policy: Policy, system: System
+) -> tuple[Layout, list[Line], list[Operation]]:
+    """Return the slots, the lines of the read-only part and the user's options that go below everything."""
+    exposure = system.exposure
+    operations = request.user.operations
+    own = [path for path in (subject.home, subject.project, subject.venv, "/proc", "/dev", "/tmp") if path]  # noqa: S108
+    covering, rest = split_covering(operations, own)
+    bottom = [operation for operation in covering if operation.target == "/"]
+    covering = [operation for operation in covering if operation.target != "/"]
+    exposure.prune([target for target in _covered_targets(operations) if target not in own])
+    roots = [path for path in (subject.project, subject.private_home, subject.private_cache, subject.venv) if path]
+    layout = Layout()
+    for operation in covering:
+        add_operation(layout, operation, roots, request.cwd, "your option")
+    replaced = {operation.target for operation in covering}
+    home = subject.home
+    after = [home, subject.project, *([subject.venv] if subject.venv else [])]
+    below = [(path, True) for path in after[1:] if is_below(path, home) and path != home]
+    below += [(path, item[2]) for path, item in exposure.binds.items() if is_below(path, home)]
+    below += [(path, False) for path in exposure.links if is_below(path, home)]
+    targets = [settle(operation.target, exposure) for operation in rest]
+    below += [
+        (target, not os.path.isfile(operation.words[1]) if len(operation.words) > 2 else True)
+        for operation, target in zip(rest, targets, strict=True)
+        if is_below(target, home) and target != home and not is_below(target, subject.project)
+    ]
+    add_home(layout, subject, below, keep_own=home in replaced)
+    for words, why in lines_of(exposure, [home], [subject.project]):
+        layout.option(words, why=why)
+    add_project(layout, subject, request, policy, rest, replaced)
+    for words, why in lines_of(exposure, [subject.project], [subject.venv] if subject.venv else []):
+        layout.option(words, why=why)
+    if request.pip_cache:
+        why = "your own pip cache (SANDBOX_USE_PIP_CACHE)"
+        layout.add("point-dir", subject.private_cache, "pip", why=why)
+        layout.add("rw", request.pip_cache, f"{home}/.cache/pip", why=why)
+    for operation, target in zip(rest, targets, strict=True):
+        moved = Operation((*operation.words[:-1], target), operation.prefix, target) if target else operation
+        if operation.words[0] == "--chmod":
+            moved = operation
+        mount_point(layout, subject, moved, project_bound=subject.project in replaced)
+        add_operation(layout, moved, roots, request.cwd, "your option")
+    base = lines_of(exposure, ["/"], [home, subject.project])
+    return layout, base, bottom
+
+
+def add_project(
+    layout: Layout, subject: Subject, request: Request, policy: Policy, rest: Sequence[Operation], replaced: set[str]
+) -> None:
+    """Mount the project, the venv and what is protected in them."""
+    project = subject.project
+    if project not in replaced:
+        layout.add("rw", project, project, why="the project, writable")
+    nested = find_nested(project, policy.protect_nested, [subject.venv] if subject.venv else [])
+    roots = [project]
+    others = [(path, "another wrapped venv") for path in subject.other_venvs if writable_root(path, roots)]
+    user_targets = [operation.target for operation in rest]
+    inner = [path for path, _ in nested] + [path for path, _ in others] + user_targets
+    if subject.venv:
+        inner.append(subject.venv)
+    add_pins(layout, roots, inner)
+    add_venv(layout, subject, request.kind)
+    layout.add("protect", project, why="host tools execute these or take orders from them")
+    for path, why in nested + others:
+        layout.add("ro-try", path, path, why=why)
+
+
+def environment_rules(subject: Subject, request: Request, policy: Policy) -> list[bytes]:
+    """Return the ENV section."""
+    pairs: list[tuple[str, str]] = []
+    if request.kind == "install":
+        pairs += [("pass", name) for name in policy.pass_env_install]
+    pairs += [("set", item) for item in policy.set_env]
+    pairs.append(("set", f"HOME={subject.home}"))
+    if subject.venv:
+        pairs.append(("set", f"VIRTUAL_ENV={subject.venv}"))
+    pairs += request.user.env
+    pairs += [("dotenv", f"{name}={value}") for name, value in request.dotenv.items()]
+    return [os.fsencode(item) for pair in pairs for item in pair]
+
+
+def stamps(subject: Subject, request: Request, extra: Sequence[str]) -> list[bytes]:
+    """Return the STAMPS section: a handful of paths that change when the plan must."""
+    paths = [*subject.site, subject.base.executable, subject.base.dynload, "/etc/ld.so.cache", *extra]
+    if subject.venv:
+        paths.append(f"{subject.venv}/pyvenv.cfg")
+    if subject.originals:
+        paths.append(subject.originals)
+    paths += [f"{subject.project}/.env", str(subject.folder.parents[1] / "venvs"), str(subject.folder / "record.json")]
+    if request.bwrap:
+        paths.append(request.bwrap)
+    found = []
+    for path in dict.fromkeys(paths):
+        name = os.fsencode(path)
+        found += [name, stamp(name)]
+    return found
+
+
+def compile_plan(
+    subject: Subject, request: Request, policy: Policy, seccomp: Program, facts: FactsCache | None,
+    extra_stamps: Sequence[str] = (),
+) -> Compiled:  # fmt: skip
+    """Compile one plan.
+
+    Raises:
+        SandboxError: the user's options or the project make a safe plan impossible.
+    """
+    system = compile_system(subject, policy, request.kind, request.user.libs, facts)
+    layout, shown, bottom = lay_out(subject, request, policy, system)
+    covered = [target for target in _covered_targets(request.user.operations) if target != "/"]
+    base = set_up_lines(subject, request, policy, seccomp)
+    head = [line for line in base if not line[0][0].startswith(("--proc", "--ro-bind", "--dev", "--size", "--symlink"))]
+    rest = [line for line in base if line not in head]
+    lines = head
+    for operation in bottom:
+        own = Layout()
+        add_operation(own, operation, [subject.project, subject.private_home], request.cwd, "your option")
+        ((kind, first, second), why), *_ = own.lines
+        option = {"rw": "--bind", "ro": "--ro-bind", "rw-try": "--bind-try", "ro-try": "--ro-bind-try"}.get(kind, kind)
+        lines.append((tuple(word for word in (option, first, second) if word), why))
+    if not bottom:
+        lines += _prune_covered(shown, covered)
+    lines += rest
+    slots: list[Line] = [(words, why) for words, why in layout.lines]
+    tail: list[Line] = [(("--remount-ro", pin), "closes the pin") for pin in layout.pins]
+    if not bottom:
+        tail.append((("--remount-ro", "/"), "nothing can be put beside the mounts"))
+    tail += [((flag,), "your option") for flag in request.user.flags]
+    check_trust(subject, layout, [line[0] for line in lines])
+    plan = Plan([b""] * 10)
+    plan.base = [os.fsencode(word) for words, _ in lines for word in words]
+    plan.slots = [os.fsencode(word) for words, _ in slots for word in words]
+    plan.tail = [os.fsencode(word) for words, _ in tail for word in words]
+    plan.protect = [os.fsencode(name) for name in policy.protect]
+    plan.entries = [os.fsencode(name) for name in policy.installers]
+    plan.env = environment_rules(subject, request, policy)
+    plan.stamps = stamps(subject, request, extra_stamps)
+    plan.seccomp_allow, plan.seccomp_deny = seccomp.allow, seccomp.deny
+    plan.meta = {
+        os.fsencode(name): value if isinstance(value, bytes) else os.fsencode(value)
+        for name, value in _meta(subject, request, layout, seccomp).items()
+    }
+    return Compiled(plan, lines, slots, tail, system, seccomp, list(seccomp.notes))
+
+
+def _meta(subject: Subject, request: Request, layout: Layout, seccomp: Program) -> dict[str, str | bytes]:
+    shown = [subject.project, *([subject.venv] if subject.venv else [])]
+    if not subject.base.is_system:
+        shown.append(subject.base.prefix)
+    shown += [operation.target for operation in request.user.operations if operation.words[0] != "--symlink"]
+    return {
+        "version": __version__,
+        "dir": str(subject.folder),
+        "kind": request.kind,
+        "variant": request.variant,
+        "backend": request.backend,
+        "bwrap": request.bwrap,
+        "interpreter": subject.base.executable,
+        "bin": subject.bin,
+        "shell": "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh",
+        "venv": subject.venv or "",
+        "project": subject.project,
+        "home": subject.home,
+        "private-home": subject.private_home,
+        "pins": "\1".join(layout.pins),
+        "shown": "\1".join(shown),
+        "record": "1" if subject.wrapped else "",
+        "chdir": request.user.chdir or "",
+        "keep-fd": " ".join(str(fd) for fd in request.user.keep_fds),
+        "allowed": str(seccomp.allowed),
+    }
+
+
+def refuse_project(subject: Subject) -> None:
+    """Refuse a project that would give the session the user's home or the whole system.
+
+    Raises:
+        SandboxError: with the option that chooses another directory.
+    """
+    project = os.path.realpath(subject.project)
+    hint = "choose a directory of its own: --project DIR"
+    if is_below(os.path.realpath(subject.home), project):
+        raise SandboxError(f"use {subject.project} as the project: it holds your home directory", hint)
+    try:
+        owner = os.stat(project).st_uid
+    except OSError as error:
+        raise SandboxError(f"use {subject.project} as the project: {error.strerror}", hint) from None
+    if os.geteuid() == 0 and owner != 0:
+        raise SandboxError(
+            f"use {subject.project} as the project: it belongs to another user (uid {owner}) and you are root",
+            "run sandbox-venv as that user",
+        )

@@ -1,0 +1,107 @@
+"""``explain``: the plan for people, with the reason for each mount, and what is really enforced."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+
+from .. import probe
+from .compile import Compiled, Line
+from .subject import Subject
+
+
+def enforced(compiled: Compiled) -> list[tuple[str, bool, str]]:
+    """Return (what, in force, detail) for each protection that depends on the machine."""
+    abi = probe.landlock_abi()
+    allowed = compiled.seccomp.allowed
+    seccomp = f"{allowed} system calls allowed" if compiled.seccomp.allow else "switched off"
+    return [
+        ("namespaces: user, mount, pid, ipc, uts, cgroup", True, "always"),
+        ("network", b"--unshare-net" in compiled.plan.tail, "none" if b"--unshare-net" in compiled.plan.tail else "the host's, shared"),
+        ("no capability, no_new_privs, no nested user namespace", True, "always"),
+        ("seccomp, before the program's first instruction", bool(compiled.seccomp.allow), seccomp),
+        ("Landlock: files behind 0-2 can't be reopened in another mode", abi >= 2, f"kernel ABI {abi}, needs 2"),
+        ("Landlock: no abstract sockets of the host, no signals to the caller's group", abi >= 6, f"kernel ABI {abi}, needs 6"),
+        ("core dumps off, inherited descriptors closed", True, "always"),
+    ]  # fmt: skip
+
+
+def describe(line: Line) -> tuple[str, str]:
+    """Return (what, why) of one line of the plan."""
+    words, why = line
+    kind, args = words[0], [word for word in words[1:] if word]
+    names = {
+        "rw": "read-write", "ro": "read-only", "rw-try": "read-write", "ro-try": "read-only", "--ro-bind": "read-only",
+        "--ro-bind-try": "read-only", "--bind": "read-write", "--bind-try": "read-write", "--symlink": "link",
+    }  # fmt: skip
+    if kind in names and len(args) == 2:
+        source, target = args
+        if kind == "--symlink":
+            return f"{names[kind]:11}{target} -> {source}", why
+        return f"{names[kind]:11}{target}" + ("" if source == target else f"  (from {source})"), why
+    return f"{kind.lstrip('-'):11}{' '.join(args)}", why
+
+
+def grouped(lines: Iterable[Line]) -> list[tuple[str, list[str]]]:
+    """Return lines by reason, reasons in the order of their first line."""
+    groups: dict[str, list[str]] = {}
+    for line in lines:
+        what, why = describe(line)
+        groups.setdefault("libraries" if why.startswith("library of ") else why, []).append(
+            f"{what}  [{why}]" if why.startswith("library of ") else what
+        )
+    return list(groups.items())
+
+
+def text(subject: Subject, compiled: Compiled) -> str:
+    """Return the explanation for people."""
+    plan = compiled.plan
+    out = [
+        f"venv        {subject.venv or 'none: the system Python'}" + (" (wrapped)" if subject.wrapped else ""),
+        f"project     {subject.project}",
+        f"session     {os.fsdecode(plan.meta[b'kind'])}",
+        f"backend     {os.fsdecode(plan.meta[b'backend'])}",
+        f"base        {subject.base.executable}",
+        "",
+        "In force",
+    ]
+    out += [f"  {'yes' if yes else 'NO ':4}{what}: {detail}" for what, yes, detail in enforced(compiled)]
+    out += ["", "Mounts, in order (later ones lie over earlier ones)"]
+    for why, items in grouped([*compiled.base, *compiled.slots, *compiled.tail]):
+        out.append(f"  {why}")
+        out += [f"    {item}" for item in items]
+    out += ["", "Environment (besides what is given to one process and the allow-list)"]
+    out += [
+        f"  {os.fsdecode(rule):7}{os.fsdecode(value)}" for rule, value in zip(plan.env[::2], plan.env[1::2], strict=True)
+    ]
+    if compiled.system.closure.missing:
+        out += ["", "Libraries that weren't found on this machine"]
+        out += [f"  {name}  needed by {by}" for name, by in compiled.system.closure.missing]
+    return "\n".join(out) + "\n"
+
+
+def as_json(subject: Subject, compiled: Compiled) -> str:
+    """Return the explanation for programs."""
+    plan = compiled.plan
+    data = {
+        "venv": subject.venv,
+        "wrapped": subject.wrapped,
+        "project": subject.project,
+        "session": os.fsdecode(plan.meta[b"kind"]),
+        "backend": os.fsdecode(plan.meta[b"backend"]),
+        "base": subject.base.executable,
+        "enforced": [{"what": what, "in_force": yes, "detail": detail} for what, yes, detail in enforced(compiled)],
+        "mounts": [
+            {"option": list(words), "reason": why} for words, why in [*compiled.base, *compiled.slots, *compiled.tail]
+        ],
+        "environment": [
+            [os.fsdecode(rule), os.fsdecode(value)] for rule, value in zip(plan.env[::2], plan.env[1::2], strict=True)
+        ],
+        "libraries": [
+            {"path": library.path, "needed_by": list(library.needed_by)} for library in compiled.system.closure.libraries
+        ],
+        "missing": [list(pair) for pair in compiled.system.closure.missing],
+        "seccomp": {"allowed": compiled.seccomp.allowed},
+    }
+    return json.dumps(data, indent=2) + "\n"

@@ -1,0 +1,153 @@
+"""The part of a sandbox that a session can write, and what protects the rest of it: the plan's slots."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from .expose import is_below
+from .subject import Subject
+
+NESTED_ENTRIES = 40_000
+NESTED_DEPTH = 8
+"""Bounds of the search for nested protected names, in directory entries and levels."""
+
+SKIPPED = {"node_modules", "__pycache__", ".venv", ".tox", ".nox", ".mypy_cache", ".pytest_cache", "site-packages"}
+
+
+@dataclass(slots=True)
+class Layout:
+    """Slots in order, each with its reason, and what the launcher needs to know about them.
+
+    Attributes:
+        lines: ((kind, first, second), reason).
+        pins: directories directly below ``$HOME`` that are read-only tmpfs.
+        targets: mount points that a user's option may cover, with the index in ``lines``.
+    """
+
+    lines: list[tuple[tuple[str, str, str], str]] = field(default_factory=list)
+    pins: list[str] = field(default_factory=list)
+
+    def add(self, kind: str, first: str = "", second: str = "", *, why: str) -> None:
+        """Append a slot."""
+        self.lines.append(((kind, first, second), why))
+
+    def option(self, words: Iterable[str], *, why: str) -> None:
+        """Append a bubblewrap option of any number of arguments."""
+        items = list(words)
+        self.add(items[0], *items[1:3], why=why)
+        for at in range(3, len(items), 2):
+            self.add("+", *items[at : at + 2], why=why)
+
+
+def first_component(path: str, root: str) -> str:
+    """Return the first component of ``path`` below ``root``."""
+    return path[len(root.rstrip("/")) + 1 :].split("/")[0]
+
+
+def add_home(layout: Layout, subject: Subject, below: Iterable[tuple[str, bool]], *, keep_own: bool) -> None:
+    """Mount the private home and pin what lies between it and the mounts below it.
+
+    Args:
+        layout: what is added to.
+        subject: what is sandboxed.
+        below: (mount point below ``$HOME``, is a directory).
+        keep_own: the user bound something of their own on ``$HOME``.
+    """
+    home = subject.home
+    if keep_own:
+        return
+    layout.add("rw", subject.private_home, home, why="the private home")
+    layout.add("point-dir", subject.private_home, ".cache", why="mount point of ~/.cache")
+    layout.add("rw", subject.private_cache, f"{home}/.cache", why="the private cache")
+    direct, pinned = {}, set()
+    for path, folder in below:
+        name = first_component(path, home)
+        if name == ".cache":
+            continue
+        if path == f"{home}/{name}":
+            direct[name] = folder
+        else:
+            pinned.add(name)
+    for name in sorted(direct.keys() - pinned):
+        kind = "point-dir" if direct[name] else "point-file"
+        layout.add(kind, subject.private_home, name, why="mount point in the private home")
+    for name in sorted(pinned):
+        why = "read-only pin: no mount point below it can be led elsewhere"
+        layout.add("point-dir", subject.private_home, name, why=why)
+        layout.add("--tmpfs", f"{home}/{name}", why=why)
+        layout.pins.append(f"{home}/{name}")
+
+
+def add_pins(layout: Layout, roots: Iterable[str], protected: Iterable[str]) -> None:
+    """Bind each directory between a writable root and something protected on itself: then it can't be renamed."""
+    pins = set()
+    for path in protected:
+        for root in roots:
+            if path != root and is_below(path, root):
+                above = os.path.dirname(path)
+                while above != root and is_below(above, root):
+                    pins.add(above)
+                    above = os.path.dirname(above)
+    for path in sorted(pins):
+        layout.add("rw-try", path, path, why="pin: it can't be renamed, so what is protected below stays in place")
+
+
+def add_venv(layout: Layout, subject: Subject, kind: str) -> None:
+    """Mount the venv as the session kind may see it."""
+    venv = subject.venv
+    if venv is None:
+        return
+    if kind == "run" or not subject.originals:
+        layout.add("ro", venv, venv, why="the venv, read-only")
+    else:
+        layout.add("rw", venv, venv, why="the venv, writable in an install session")
+    if not subject.originals:
+        return
+    access = "rw" if kind == "install" else "ro"
+    layout.add(access, subject.originals, subject.bin, why="the original entry points in the place of the launchers")
+    if kind == "install":
+        layout.add("ro", f"{venv}/pyvenv.cfg", f"{venv}/pyvenv.cfg", why="says which interpreter the host starts")
+        for name in ("home", "cache"):
+            why = "stays in place; seen as $HOME and ~/.cache"
+            layout.add("ro-try", f"{venv}/{name}", f"{venv}/{name}", why=why)
+    layout.add("--tmpfs", f"{venv}/sandbox", why="hides the launchers' originals")
+    layout.add("--remount-ro", f"{venv}/sandbox", why="hides the launchers' originals")
+
+
+def find_nested(project: str, names: Iterable[str], skip: Iterable[str]) -> list[tuple[str, str]]:
+    """Return (path, reason) of protected names below the top of ``project``; bounded, links not followed.
+
+    A plain venv in the project is found too: its ``bin`` and ``pyvenv.cfg`` are what the host executes.
+    """
+    wanted, skipped = set(names), set(skip)
+    found: list[tuple[str, str]] = []
+    budget = NESTED_ENTRIES
+    queue = [(project, 0)]
+    while queue and budget > 0:
+        folder, depth = queue.pop(0)
+        try:
+            entries = list(os.scandir(folder))
+        except OSError:
+            continue
+        budget -= len(entries)
+        for entry in entries:
+            if entry.is_symlink() or entry.path in skipped:
+                continue
+            if depth and entry.name in wanted:
+                found.append((entry.path, "host tools take orders from it"))
+            elif entry.is_dir(follow_symlinks=False):
+                found += _venv_in(entry.path)
+                if depth < NESTED_DEPTH and entry.name not in SKIPPED:
+                    queue.append((entry.path, depth + 1))
+    return found
+
+
+def _venv_in(folder: str) -> list[tuple[str, str]]:
+    """Return what of a plain venv in ``folder`` the host executes."""
+    settings = os.path.join(folder, "pyvenv.cfg")
+    if not os.path.isfile(settings) or os.path.islink(settings):
+        return []
+    paths = [settings, os.path.join(folder, "bin")]
+    return [(path, "a venv that the host may start") for path in paths if not os.path.islink(path)]

@@ -1,0 +1,203 @@
+"""The user's bubblewrap options: read, checked, sorted into what a plan does with them."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ..errors import SandboxError
+
+BINDS = {
+    "--bind": "rw", "--bind-try": "rw-try", "--ro-bind": "ro", "--ro-bind-try": "ro-try",
+    "--dev-bind": "dev", "--dev-bind-try": "dev-try",
+}  # fmt: skip
+"""Options that bind SOURCE on TARGET."""
+
+ARITY = {
+    **dict.fromkeys(BINDS, 2),
+    **dict.fromkeys(
+        [
+            "--unshare-all", "--share-net", "--unshare-user", "--unshare-user-try", "--unshare-ipc", "--unshare-pid",
+            "--unshare-net", "--unshare-uts", "--unshare-cgroup", "--unshare-cgroup-try", "--clearenv",
+            "--new-session", "--die-with-parent", "--disable-userns", "--assert-userns-disabled",
+        ],
+        0,
+    ),
+    **dict.fromkeys(
+        [
+            "--chdir", "--unsetenv", "--tmpfs", "--proc", "--dev", "--mqueue", "--dir", "--remount-ro", "--hostname",
+            "--uid", "--gid", "--cap-add", "--cap-drop", "--perms", "--size", "--seccomp", "--add-seccomp-fd",
+            "--lock-file", "--sync-fd", "--block-fd", "--argv0", "--overlay-src", "--tmp-overlay", "--ro-overlay",
+            "--keep-fd", "--lib", "--allow",
+        ],
+        1,
+    ),
+    **dict.fromkeys(
+        ["--setenv", "--symlink", "--chmod", "--file", "--bind-data", "--ro-bind-data", "--bind-fd", "--ro-bind-fd"], 2
+    ),
+    "--overlay": 3,
+}  # fmt: skip
+
+REFUSED = {
+    "--args": "write the options themselves",
+    "--as-pid-1": "sandbox-venv's own init is PID 1 (it forwards signals and the exit status)",
+    "--info-fd": "sandbox-venv reads it itself", "--json-status-fd": "sandbox-venv reports the status itself",
+    "--userns": "sandbox-venv makes its own namespaces", "--userns2": "sandbox-venv makes its own namespaces",
+    "--pidns": "sandbox-venv makes its own namespaces", "--userns-block-fd": "sandbox-venv maps the ids itself",
+    "--exec-label": "SELinux labels are not supported", "--file-label": "SELinux labels are not supported",
+    "--level-prefix": "messages go to stderr as they are",
+}  # fmt: skip
+
+DESCRIPTORS = {
+    "--file", "--bind-data", "--ro-bind-data", "--bind-fd", "--ro-bind-fd", "--seccomp", "--add-seccomp-fd",
+    "--sync-fd", "--block-fd", "--keep-fd",
+}  # fmt: skip
+"""Options that name a descriptor of one call, so they make no sense at wrap time."""
+
+MOUNTS = {
+    **dict.fromkeys(BINDS, 1),
+    "--tmpfs": 0, "--proc": 0, "--dev": 0, "--mqueue": 0, "--dir": 0, "--remount-ro": 0, "--symlink": 1, "--file": 1,
+    "--bind-data": 1, "--ro-bind-data": 1, "--bind-fd": 1, "--ro-bind-fd": 1, "--chmod": 1, "--overlay": 2,
+    "--tmp-overlay": 0, "--ro-overlay": 0,
+}  # fmt: skip
+"""Options that act on a path inside, and which of their arguments that path is."""
+
+PREFIXES = {"--perms", "--size", "--overlay-src"}
+"""Options that belong to the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One mount option of the user's with the prefixes before it.
+
+    Attributes:
+        words: the option and its arguments.
+        prefix: words of ``--perms``, ``--size``, ``--overlay-src`` before it.
+        target: the path inside, without a final slash.
+    """
+
+    words: tuple[str, ...]
+    prefix: tuple[str, ...]
+    target: str
+
+
+@dataclass(slots=True)
+class UserOptions:
+    """The user's options, sorted.
+
+    Attributes:
+        operations: what acts on paths inside, in order.
+        flags: namespaces, ids, capabilities and the like, as bubblewrap options in order.
+        env: (rule, value) pairs: ``set`` NAME=VALUE, ``drop`` NAME or ``*``.
+        chdir, libs, keep_fds: what those options say.
+        allow: groups of system calls that the seccomp policy lets through by name (``--allow devel``).
+    """
+
+    operations: list[Operation] = field(default_factory=list)
+    flags: list[str] = field(default_factory=list)
+    env: list[tuple[str, str]] = field(default_factory=list)
+    chdir: str | None = None
+    libs: list[str] = field(default_factory=list)
+    keep_fds: list[int] = field(default_factory=list)
+    allow: set[str] = field(default_factory=set)
+
+    @property
+    def new_session(self) -> bool:
+        """Tell whether the user asked for a session of its own."""
+        return "--new-session" in self.flags
+
+
+def split_words(text: str) -> list[str]:
+    """Split ``$BWRAP_ARGS``: at newlines where there are any (arguments may hold spaces then), else at spaces."""
+    parts = text.split("\n") if "\n" in text else text.split(" ")
+    return [part for part in parts if part]
+
+
+def nearest(word: str, known: Iterator[str] | list[str]) -> str | None:
+    """Return the known word most like ``word``, or None."""
+    found = difflib.get_close_matches(word, list(known), 1)
+    return found[0] if found else None
+
+
+def cut_options(words: list[str], *, where: str) -> Iterator[tuple[str, ...]]:
+    """Yield each option with its arguments.
+
+    Raises:
+        SandboxError: an unknown or refused option, a missing argument.
+    """
+    at = 0
+    while at < len(words):
+        word = words[at]
+        if word in REFUSED:
+            raise SandboxError(f"read options ({where}): {word} is not taken here: {REFUSED[word]}")
+        if word not in ARITY:
+            close = nearest(word, [*ARITY])
+            hint = f"did you mean {close}?" if close else "the options are those of bwrap(1)"
+            raise SandboxError(f"read options ({where}): unknown option {word!r}", hint)
+        count = ARITY[word]
+        if at + count >= len(words) + (count == 0):
+            raise SandboxError(f"read options ({where}): {word} takes {count} argument{'s' * (count > 1)}")
+        yield tuple(words[at : at + 1 + count])
+        at += 1 + count
+
+
+def sort_options(words: list[str], *, where: str, stored: bool = False) -> UserOptions:
+    """Read the user's options.
+
+    Args:
+        words: options and arguments.
+        where: what they came from, for messages.
+        stored: they are kept with the venv, so options that name a descriptor are refused.
+    """
+    found = UserOptions()
+    prefix: list[str] = []
+    for option in cut_options(words, where=where):
+        name = option[0]
+        if stored and name in DESCRIPTORS:
+            raise SandboxError(
+                f"read options ({where}): {name} names a descriptor of one call", "give it in $BWRAP_ARGS of that call"
+            )
+        if name in PREFIXES:
+            prefix += option
+        elif name in MOUNTS:
+            target = option[1 + MOUNTS[name]]
+            if not target.startswith("/"):
+                raise SandboxError(f"read options ({where}): {name}: {target!r} must be an absolute path")
+            found.operations.append(Operation(option, tuple(prefix), os.path.normpath(target).replace("//", "/", 1)))
+            prefix = []
+        else:
+            _sort_flag(found, option)
+    if prefix:
+        raise SandboxError(f"read options ({where}): {prefix[0]} must come before the option that it is for")
+    return found
+
+
+def _sort_flag(found: UserOptions, option: tuple[str, ...]) -> None:
+    name = option[0]
+    if name == "--setenv":
+        found.env.append(("set", f"{option[1]}={option[2]}"))
+    elif name == "--unsetenv":
+        found.env.append(("drop", option[1]))
+    elif name == "--clearenv":
+        found.env.append(("drop", "*"))
+    elif name == "--chdir":
+        found.chdir = option[1]
+    elif name == "--lib":
+        found.libs.append(option[1])
+    elif name == "--allow":
+        found.allow |= set(option[1].split(","))
+    elif name == "--keep-fd":
+        if not option[1].isdigit():
+            raise SandboxError(f"read options: --keep-fd takes a number, not {option[1]!r}")
+        found.keep_fds.append(int(option[1]))
+    elif name == "--unshare-all":
+        found.flags.append("--unshare-net")  # all the others are unshared anyway
+    elif name == "--share-net":
+        found.flags = [flag for flag in found.flags if flag != "--unshare-net"]
+    elif name == "--seccomp":  # beside ours, which bwrap takes only in this form
+        found.flags += ("--add-seccomp-fd", option[1])
+    elif name not in ("--die-with-parent", "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts",
+                      "--unshare-user-try", "--unshare-cgroup", "--unshare-cgroup-try", "--disable-userns"):  # fmt: skip
+        found.flags += option

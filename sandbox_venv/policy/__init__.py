@@ -1,0 +1,64 @@
+"""The default policy, as data."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Host paths that a session sees read-only.
+
+    Attributes:
+        reason: why, for people.
+        programs: executables: they and their libraries are shown.
+        paths: files and directories.
+        scan: directories among ``paths`` whose programs need their libraries too.
+        session: the session kind it is for, or ``any``.
+    """
+
+    reason: str
+    programs: tuple[str, ...]
+    paths: tuple[str, ...]
+    scan: tuple[str, ...]
+    session: str
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What ``defaults.toml`` says."""
+
+    show: tuple[Show, ...]
+    set_env: tuple[str, ...]
+    pass_env_install: tuple[str, ...]
+    installers: tuple[str, ...]
+    protect: tuple[str, ...]
+    protect_nested: tuple[str, ...]
+    tmp_share: int
+
+
+def read_policy() -> Policy:
+    """Read the package's ``defaults.toml``."""
+    text = resources.files(__package__).joinpath("defaults.toml").read_text(encoding="utf-8")
+    data = tomllib.loads(text)
+    show = tuple(
+        Show(
+            reason=item["reason"],
+            programs=tuple(item.get("programs", ())),
+            paths=tuple(item.get("paths", ())),
+            scan=tuple(item.get("scan", ())),
+            session=item.get("session", "any"),
+        )
+        for item in data["show"]
+    )
+    return Policy(
+        show=show,
+        set_env=tuple(data["environment"]["set"]),
+        pass_env_install=tuple(data["environment"]["install"]["pass"]),
+        installers=tuple(data["sessions"]["install"]),
+        protect=tuple(data["protect"]["names"]),
+        protect_nested=tuple(data["protect"]["nested"]),
+        tmp_share=int(data["limits"]["tmp"].rstrip("%")),
+    )

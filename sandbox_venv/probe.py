@@ -1,0 +1,216 @@
+"""What this machine can do: probed by doing it, never guessed from version numbers (cold)."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import re
+import stat
+import subprocess
+import sys
+from dataclasses import dataclass
+
+BWRAP_PATHS = ("/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap")
+"""Where bwrap is looked for: never on the user's PATH, which a session's files may be on."""
+
+CLEAN_ENV = {"LC_ALL": "C", "PATH": "/usr/bin:/bin"}
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """One row of ``doctor``'s table.
+
+    Attributes:
+        ok: it works here.
+        detail: what was found.
+        loss: what is lost without it.
+        remedy: what to do about it, without weakening the machine.
+    """
+
+    ok: bool
+    detail: str
+    loss: str = ""
+    remedy: str = ""
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def userns_obstacle() -> str:
+    """Return what is known to forbid user namespaces here, in words, or the plain fact."""
+    if _read("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1":
+        return "AppArmor restricts them (kernel.apparmor_restrict_unprivileged_userns=1, Ubuntu 23.10 and later)"
+    if _read("/proc/sys/kernel/unprivileged_userns_clone") == "0":
+        return "the sysctl kernel.unprivileged_userns_clone is 0"
+    if _read("/proc/sys/user/max_user_namespaces") == "0":
+        return "the sysctl user.max_user_namespaces is 0"
+    if "Seccomp:\t2" in _read("/proc/self/status"):
+        return "a seccomp filter is in force here (a container's, most likely)"
+    return "the kernel refuses them"
+
+
+def userns_remedy() -> str:
+    """Return what allows user namespaces for this tool alone."""
+    if _read("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1":
+        return "allow bwrap alone by an AppArmor profile: apt install apparmor-profiles, then load its bwrap profile"
+    if "Seccomp:\t2" in _read("/proc/self/status"):
+        return "let the container runtime allow unshare(2), clone(2) and mount(2) for this container"
+    return "ask the administrator: user.max_user_namespaces, kernel.unprivileged_userns_clone"
+
+
+@functools.cache
+def try_namespaces() -> str:
+    """Return "" where a user, mount and PID namespace with a fresh ``/proc`` can be had, else why not.
+
+    The attempt is made in a forked child, by the same calls as the native backend.
+    """
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        text = b""
+        try:
+            libc = ctypes.CDLL(None, use_errno=True)
+            uid, gid = os.geteuid(), os.getegid()
+            if libc.unshare(0x10000000 | 0x00020000 | 0x20000000) != 0:  # NEWUSER | NEWNS | NEWPID
+                raise OSError(ctypes.get_errno(), "unshare")
+            for name, content in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+                with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+                    file.write(content)
+            if libc.mount(None, b"/", None, ctypes.c_ulong(0x44000), None) != 0:  # MS_REC | MS_PRIVATE
+                raise OSError(ctypes.get_errno(), "mount")
+            inner = os.fork()
+            if inner == 0:
+                failed = libc.mount(b"proc", b"/proc", b"proc", ctypes.c_ulong(14), None)  # nosuid, nodev, noexec
+                os._exit(ctypes.get_errno() if failed else 0)
+            code = os.waitstatus_to_exitcode(os.waitpid(inner, 0)[1])
+            if code:
+                text = b"mounting /proc: " + os.strerror(code).encode()
+        except OSError as error:
+            text = f"{error.filename or error.strerror}: {os.strerror(error.errno or 0)}".encode()
+        finally:
+            os.write(writer, text)
+            os._exit(0)
+    os.close(writer)
+    with open(reader, "rb") as file:
+        text = file.read()
+    os.waitpid(pid, 0)
+    return text.decode()
+
+
+@functools.cache
+def find_bwrap() -> str | None:
+    """Return the path of a bwrap that root owns and nobody else can write, or None."""
+    for path in BWRAP_PATHS:
+        try:
+            status = os.stat(path)
+        except OSError:
+            continue
+        if stat.S_ISREG(status.st_mode) and status.st_uid == 0 and not status.st_mode & 0o022:
+            return path
+    return None
+
+
+@functools.cache
+def bwrap_version() -> tuple[int, ...]:
+    """Return the version of the bwrap that was found, () where there is none."""
+    path = find_bwrap()
+    if path is None:
+        return ()
+    done = subprocess.run([path, "--version"], capture_output=True, env=CLEAN_ENV, check=False, text=True)  # noqa: S603
+    found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", done.stdout)
+    return tuple(int(part or 0) for part in found.groups()) if found else ()
+
+
+@functools.cache
+def try_bwrap() -> str:
+    """Return "" where bwrap works with every option a plan uses, else why not."""
+    path = find_bwrap()
+    if path is None:
+        return "it is not installed"
+    if os.stat(path).st_mode & stat.S_ISUID and os.geteuid() != 0:
+        return "it is set-uid root, a larger surface than this tool accepts"
+    fd = os.open("/", os.O_PATH)
+    argv = [
+        path, "--ro-bind-fd", str(fd), "/", "--proc", "/proc", "--dev", "/dev", "--unshare-user", "--unshare-pid",
+        "--unshare-ipc", "--unshare-uts", "--disable-userns", "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL",
+        "--size", "4096", "--perms", "0755", "--tmpfs", "/tmp", "--", "/bin/true",
+    ]  # fmt: skip
+    try:
+        done = subprocess.run(  # noqa: S603
+            argv, capture_output=True, env=CLEAN_ENV, pass_fds=[fd], check=False, text=True, timeout=20
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return str(error)
+    finally:
+        os.close(fd)
+    return "" if done.returncode == 0 else done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "it failed"
+
+
+@functools.cache
+def native_obstacle() -> str:
+    """Return "" where the native backend can work, else why not."""
+    return try_namespaces()
+
+
+def landlock_abi() -> int:
+    """Return the Landlock ABI version, 0 where there is none: landlock_create_ruleset(2) with the VERSION flag."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    return max(0, int(libc.syscall(ctypes.c_long(444), None, ctypes.c_size_t(0), ctypes.c_uint32(1))))
+
+
+def mount_api() -> bool:
+    """Tell whether the kernel has mount_setattr(2) (5.12), by a call with a bad descriptor."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.syscall(ctypes.c_long(442), ctypes.c_long(-1), b"x", ctypes.c_long(0), None, ctypes.c_long(0))
+    return ctypes.get_errno() not in (38, 1)
+
+
+def libseccomp() -> str:
+    """Return where libseccomp is loaded from, "" where it isn't installed."""
+    for name in ("libseccomp.so.2", "libseccomp.so"):
+        try:
+            ctypes.CDLL(name)
+        except OSError:
+            continue
+        return name
+    return ""
+
+
+def probe() -> dict[str, ProbeResult]:
+    """Probe this machine; return rows by name, in the order that ``doctor`` shows."""
+    obstacle = try_namespaces()
+    version = ".".join(map(str, bwrap_version()))
+    bwrap = try_bwrap()
+    abi = landlock_abi()
+    seccomp = libseccomp()
+    legacy = _read("/proc/sys/dev/tty/legacy_tiocsti")
+    why_not = f"{obstacle}: {userns_obstacle()}" if obstacle else "user, mount and PID namespaces, fresh /proc"
+    holes = " (before 0.12 it follows links in mount points; plans avoid them)" if (0,) < bwrap_version() < (0, 12) else ""
+    return {
+        "userns": ProbeResult(not obstacle, why_not, "no sandbox at all", userns_remedy()),
+        "native": ProbeResult(not obstacle, why_not, "bwrap is needed", userns_remedy()),
+        "bwrap": ProbeResult(
+            not bwrap, bwrap or f"{version} at {find_bwrap()}{holes}", "the native backend is used", "apt install bubblewrap"
+        ),
+        "mount_api": ProbeResult(mount_api(), "mount_setattr(2)", "native sets up a little slower", "Linux 5.12"),
+        "landlock": ProbeResult(
+            abi >= 2, f"ABI {abi}", "files behind 0-2 could be reopened in another mode", "Linux 5.19 with Landlock on"
+        ),
+        "landlock_scope": ProbeResult(
+            abi >= 6, f"ABI {abi}", "abstract sockets of the host, signals to the caller's group stay open", "Linux 6.12"
+        ),
+        "seccomp": ProbeResult(
+            bool(seccomp), seccomp or "libseccomp is not installed", "no plan can be compiled", "apt install libseccomp2"
+        ),
+        "tiocsti": ProbeResult(
+            legacy == "0", f"dev.tty.legacy_tiocsti={legacy or 'absent'}", "only our seccomp program forbids it",
+            "sysctl dev.tty.legacy_tiocsti=0",
+        ),
+        "python": ProbeResult(sys.version_info >= (3, 11), sys.version.split()[0], "the tool needs 3.11", "python3.11"),
+    }  # fmt: skip

@@ -1,0 +1,172 @@
+"""The ``run`` and ``shell`` commands: one command in a sandbox, nothing changed on disk.
+
+Hot like a launcher: ``os`` and ``sys`` only, unless there is no fresh plan yet.
+"""
+
+from __future__ import annotations
+
+import os
+
+from .errors import SandboxError
+from .launch.main import Session, after, load, session_kind, variant_of
+from .launch.planfile import MODULUS
+from .launch.waiter import block_signals, end_like
+
+USAGE = """\
+usage: sandbox-venv run [--venv VENV] [--project DIR] [--backend auto|bwrap|native]
+                        [--session run|install] [BWRAP_OPTS] -- COMMAND [ARGUMENT ...]
+
+Run one command in the sandbox of a venv: of VENV, else of $VIRTUAL_ENV, else of the
+nearest .venv from here upwards, else of the system's Python with this directory as
+the project. The venv need not be wrapped; it is not changed.
+
+  sandbox-venv run -- python app.py
+  sandbox-venv run --unshare-net --ro-bind /srv/data /data -- pytest
+"""
+
+
+class Asked:
+    """What the command line of ``run`` asks for."""
+
+    __slots__ = ("backend", "command", "options", "project", "session", "venv")
+
+    def __init__(self) -> None:
+        self.venv: str | None = None
+        self.project: str | None = None
+        self.backend = ""
+        self.session = ""
+        self.options: list[str] = []
+        self.command: list[str] = []
+
+
+def parse(args: list[str], *, need_command: bool = True) -> Asked:
+    """Read the arguments of ``run``.
+
+    Raises:
+        SandboxError: something is missing or not one of the choices.
+    """
+    asked = Asked()
+    choices = {"--backend": ("auto", "bwrap", "native"), "--session": ("run", "install")}
+    at = 0
+    while at < len(args):
+        word = args[at]
+        name, equals, value = word.partition("=")
+        if word == "--":
+            asked.command = args[at + 1 :]
+            break
+        if name in ("--venv", "--project", "--backend", "--session"):
+            if not equals:
+                at += 1
+                if at >= len(args):
+                    raise SandboxError(f"read options: {name} takes an argument")
+                value = args[at]
+            if name in choices and value not in choices[name]:
+                raise SandboxError(f"read options: {name} is one of {', '.join(choices[name])}, not {value!r}")
+            setattr(asked, name[2:], value)
+        else:
+            asked.options.append(word)
+        at += 1
+    if need_command and not asked.command:
+        raise SandboxError("run a command: there is none", "put it after --: sandbox-venv run -- python app.py")
+    return asked
+
+
+def find_venv(asked: str | None) -> str | None:
+    """Return the venv's path, its parent resolved, or None where there is none."""
+    if asked is None and os.environ.get("VIRTUAL_ENV"):
+        asked = os.environ["VIRTUAL_ENV"]
+    if asked is not None:
+        path = os.path.abspath(asked)
+        if not os.path.isdir(path):
+            raise SandboxError(f"open venv {path!r}: it isn't there", f"make one: python3 -m venv {path}")
+        return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+    folder = os.getcwd()
+    while True:
+        path = os.path.join(folder, ".venv")
+        if os.path.isfile(os.path.join(path, "pyvenv.cfg")):
+            return path
+        if folder == "/":
+            return None
+        folder = os.path.dirname(folder)
+
+
+def state_root() -> str:
+    """Return the state directory's path; whether it is right is checked when something is compiled."""
+    base = os.environ.get("XDG_STATE_HOME", "")
+    if not base.startswith("/"):
+        home = os.environ.get("HOME", "")
+        if not home.startswith("/"):
+            from .state import user_home
+
+            home = str(user_home())
+        base = os.path.join(home, ".local", "state")
+    return os.path.join(os.path.realpath(base), "sandbox-venv")
+
+
+def venv_id(venv: str) -> str:
+    """Return the same as ``state.id_of``, without importing hashlib where that can be had."""
+    try:
+        from _sha256 import sha256  # type: ignore[import-not-found, unused-ignore]
+    except ImportError:
+        try:
+            from _sha2 import sha256  # type: ignore[import-not-found, unused-ignore]
+        except ImportError:
+            from hashlib import sha256
+    text: str = sha256(os.fsencode(venv)).hexdigest()
+    return text[:20]
+
+
+def folder_of(asked: Asked, venv: str | None) -> bytes:
+    """Return the directory of the plans, making its record where there is none yet."""
+    root = state_root()
+    if venv is not None:
+        folder = os.path.join(root, "venvs", venv_id(venv))
+        if os.path.lexists(os.path.join(folder, "record.json")):
+            if asked.project:
+                raise SandboxError(
+                    f"run in {venv!r}: it is wrapped, with a project of its own",
+                    "change that by wrapping again: sandbox-venv wrap --project DIR",
+                )
+            return os.fsencode(folder)
+    project = os.path.realpath(asked.project) if asked.project else ""
+    if not project:
+        project = os.path.dirname(venv) if venv is not None else os.path.realpath(os.getcwd())
+    key = os.fsencode(f"{venv}\0{project}\0{os.environ.get('HOME')}")
+    folder = os.path.join(root, "runs", f"{int.from_bytes(key, 'little') % MODULUS:016x}")
+    if not os.path.lexists(os.path.join(folder, "record.json")):
+        from .plain import make_record
+
+        folder = make_record(folder, venv, project)
+    return os.fsencode(folder)
+
+
+def run_command(args: list[str]) -> None:
+    """Do what ``run`` does; never returns."""
+    if args[:1] in (["--help"], ["-h"]):
+        os.write(1, USAGE.encode())
+        os._exit(0)
+    start(parse(args))
+
+
+def start(asked: Asked) -> None:
+    """Run a command as ``asked``; never returns."""
+    venv = find_venv(asked.venv)
+    folder = folder_of(asked, venv)
+    options = [os.fsencode(word) for word in asked.options]
+    variant = variant_of(os.environb, options, asked.backend.encode())
+    plan = load(folder, b"run", variant)
+    command = [os.fsencode(word) for word in asked.command] or [plan.meta[b"shell"]]
+    kind = asked.session.encode() or session_kind(plan, os.path.basename(command[0]), command[1:])
+    if kind == b"install":
+        if not plan.meta[b"record"]:
+            where = venv or "the system's Python"
+            raise SandboxError(
+                f"install into {where}: it isn't wrapped, so what is installed would be started unsandboxed",
+                f"wrap it first: sandbox-venv wrap {venv}" if venv else "make a venv and wrap it",
+            )
+        plan = load(folder, kind, variant)
+    mask = block_signals()
+    session = Session(plan, command, mask=mask, path_first=True)
+    status = session.run()
+    after(session, status)
+    end_like(status)
