@@ -7,15 +7,17 @@ import stat
 from dataclasses import dataclass, field
 
 from .facts import FactsCache, FileKey
-from .parse import ElfFacts, MalformedElf, parse_elf
+from .parse import ElfFacts, MalformedElf, parse_elf, text_length
 
 OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 """Neither a link nor a FIFO nor a terminal does anything to us when it is opened this way."""
 
+MAX_TEXT = 16 << 20
+"""Characters of names and paths in all files; a file has some hundred."""
 MAX_DEPTH = 64
 MAX_ENTRIES = 2_000_000
 """Directory entries a tree; the largest venvs seen have some 200,000."""
-MAX_CANDIDATES = 50_000
+MAX_CANDIDATES = 20_000
 """Files opened a tree; torch with CUDA and everything around it has under 3,000."""
 
 PLAIN_SUFFIXES = frozenset(
@@ -37,12 +39,18 @@ class Files:
     def __init__(self, cache: FactsCache | None) -> None:
         self._cache = cache
         self._seen: dict[str, ElfFacts | str] = {}
+        self._text = MAX_TEXT
 
     def facts(self, real: str) -> ElfFacts | str:
         """Return the facts of the regular file at *real*, or why it has none. Never raises."""
         known = self._seen.get(real)
         if known is None:
-            known = self._seen[real] = self._read(real)
+            known = self._read(real)
+            if not isinstance(known, str):
+                self._text -= text_length(known)
+                if self._text < 0:
+                    known = "too much text in the files so far"
+            self._seen[real] = known
         return known
 
     def _read(self, real: str) -> ElfFacts | str:

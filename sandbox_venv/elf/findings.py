@@ -24,7 +24,7 @@ class Library:
 
     Attributes:
         path: as the loader opens it, e.g. ``/lib/x86_64-linux-gnu/libz.so.1``. Where it is reached by a link
-            in a tree that is visible inside anyway, the first path outside of those trees.
+            in a tree that is visible inside anyway, or by way of ``..``, the first path that isn't.
         real: where the file is; no link on the way.
         soname: DT_SONAME, or the file's name where there is none.
         needed_by: up to three files that ask for it, for people.
@@ -91,7 +91,7 @@ class Findings:
         self._directory_links.update(dict.fromkeys(resolved.directory_links))
         if is_below(real, self._visible):
             return
-        if is_below(path, self._visible):
+        if is_below(path, self._visible) or path != os.path.normpath(path):
             path = names[0] if names else real
         found = self._libraries.setdefault(real, _Found(path, soname or os.path.basename(path)))
         found.links.update(dict.fromkeys(names))

@@ -70,6 +70,12 @@ class ElfFacts:
         return (self.bits, self.little_endian, self.machine)
 
 
+def text_length(facts: ElfFacts) -> int:
+    """Return how many characters of the file are kept."""
+    texts = (facts.interpreter, facts.soname, facts.rpath, facts.runpath, *facts.needed, *facts.auxiliary)
+    return sum(len(text) for text in texts if text)
+
+
 @dataclass(frozen=True, slots=True)
 class _Segment:
     offset: int
@@ -218,7 +224,7 @@ class _Strings:
         self._fd, self._size = fd, size
         self._start = None if address is None else _file_offset(loads, address)
         self._at, self._window = 0, b""
-        self._budget = 16 * MAX_STRING
+        self._budget = 2 * MAX_STRING
 
     def __getitem__(self, offset: int) -> str:
         """Return the string at *offset*; raises MalformedElf where there is none."""

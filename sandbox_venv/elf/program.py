@@ -97,6 +97,7 @@ class ProgramLoader:
         while queue:
             asking = queue.popleft()
             for name in dict.fromkeys(asking.facts.needed + asking.facts.auxiliary):
+                self.searcher.budget.spend(1)
                 optional = name not in asking.facts.needed
                 fresh = self._need(program, asking, name, optional=optional)
                 if fresh is not None:

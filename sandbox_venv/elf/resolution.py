@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 from .dlopen import Dlopened
@@ -12,8 +13,11 @@ from .findings import Abi, Closure, Findings
 from .parse import NOT_ELF, ElfFacts
 from .paths import PathWalker, RefusedPathError
 from .program import Loaded, Program, ProgramLoader
-from .search import BudgetError, Candidate, Outcome, Request, Searcher
+from .search import Budget, BudgetError, Candidate, Outcome, Request, Searcher
 from .system import built_in_directories, loader_world, system_library_directories
+
+_LOADER_NAME = re.compile(r"ld[\w.-]*\.so[.\d]*|libc\.so")
+"""What loaders are called, musl's too. A venv's program may name any file of the system as its loader."""
 
 
 class Resolution:
@@ -34,6 +38,8 @@ class Resolution:
         self.findings = Findings(PathWalker(inside, ()).allowed)
         self._loaders: dict[tuple[str | None, str], ProgramLoader] = {}
         self._interpreters: dict[Abi, str] = {}
+        self._loader_names: set[str] = set()
+        self._budget = Budget()
         self._bare: dict[str, Program] = {}
 
     def run(
@@ -101,21 +107,25 @@ class Resolution:
             self.findings.refuse(name, main.path, facts if isinstance(facts, str) else "of another machine")
             return
         self.findings.add_interpreter(name, found)
-        if not self.walker.is_untrusted(found.real):
-            self._interpreters.setdefault(main.facts.abi, name)
+        if self.walker.is_untrusted(found.real):
+            return
+        if free:
             self.walker.allow(built_in_directories(found.real))
+        if free or _LOADER_NAME.fullmatch(os.path.basename(found.real)):
+            self._loader_names.add(name)
+            self._interpreters.setdefault(main.facts.abi, name)
 
     def _interpreter_of(self, facts: ElfFacts) -> str | None:
         """Return the path of the loader that a file's program has: its own PT_INTERP, else the roots'."""
         own = facts.interpreter
-        return own if own in self.findings.interpreters else self._interpreters.get(facts.abi)
+        return own if own in self._loader_names else self._interpreters.get(facts.abi)
 
     def loader_of(self, facts: ElfFacts) -> ProgramLoader:
         """Return what loads the program of a file."""
         interpreter = self._interpreter_of(facts)
         key = (interpreter, facts.machine)
         if key not in self._loaders:
-            searcher = Searcher(loader_world(interpreter, facts.machine), self.walker, self._files)
+            searcher = Searcher(loader_world(interpreter, facts.machine), self.walker, self._files, self._budget)
             self._loaders[key] = ProgramLoader(searcher, self.walker)
         return self._loaders[key]
 
@@ -163,6 +173,7 @@ class Resolution:
         for path, reason in found.refused:
             self.findings.refuse(path, tree, reason)
         for path in found.files:
+            self._budget.spend(1)
             main = self.candidate(path)
             if main is None:
                 continue

@@ -7,15 +7,18 @@ musl: ldso/dynlink.c (load_library, fixup_rpath, path_open), 1.2.
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .files import Files
 from .parse import DF_1_NODEFLIB, ElfFacts
 from .paths import PathWalker, RefusedPathError, Resolved
 from .system import LoaderWorld
 
-MAX_PROBES = 3_000_000
-"""Lookups of a file name in a directory, all in all. A venv with torch and a desktop's programs take some 20,000."""
+MAX_STEPS = 1_000_000
+"""Names looked for and directories looked into, all in all. 300 files of a venv take some 5,000."""
+MAX_SECONDS = 60.0
 MAX_DIRECTORIES = 512
 """Directories of one RPATH or RUNPATH."""
 NAME_MAX = 255
@@ -29,8 +32,7 @@ class BudgetError(Exception):
     """The files ask for more lookups than any real set of files."""
 
 
-@dataclass(frozen=True, slots=True)
-class Directory:
+class Directory(NamedTuple):
     """A directory to search; ``free`` if no sandbox session can have written its name."""
 
     path: str
@@ -54,38 +56,50 @@ class Outcome:
     refused: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Request:
-    """What decides a search. Equal requests have equal outcomes, so outcomes are remembered by it."""
+class Request(NamedTuple):
+    """What decides a search beside the name: equal requests have equal outcomes."""
 
     before: tuple[Directory, ...]
     nodeflib: bool
     free: bool
     abi: tuple[int, bool, str]
 
-    def key(self, name: str) -> tuple[object, ...]:
-        """Return what the outcome for *name* depends on."""
-        return (name, self.before, self.nodeflib, self.free, self.abi)
+
+class Budget:
+    """Bounds the work that files ask for: lookups, needs, characters of paths, time."""
+
+    def __init__(self, steps: int = MAX_STEPS, seconds: float = MAX_SECONDS) -> None:
+        self._steps = steps
+        self._end = time.monotonic() + seconds
+
+    def spend(self, steps: int) -> None:
+        """Count work; raises BudgetError when it is too much."""
+        self._steps -= steps
+        if self._steps < 0 or time.monotonic() > self._end:
+            raise BudgetError
 
 
 class Searcher:
     """Searches for one loader's world; what it has seen of the disk it remembers."""
 
-    def __init__(self, world: LoaderWorld, walker: PathWalker, files: Files) -> None:
-        self.world = world
+    def __init__(self, world: LoaderWorld, walker: PathWalker, files: Files, budget: Budget) -> None:
+        self.world, self.budget = world, budget
         self._walker, self._files = walker, files
-        self._outcomes: dict[tuple[object, ...], Outcome] = {}
+        self._outcomes: dict[tuple[str, Request], Outcome] = {}
         self._steps: dict[Directory, tuple[Directory, ...]] = {}
-        self.probes = 0
 
     def expand(self, text: str | None, origin: str, *, free: bool) -> tuple[Directory, ...]:
-        """Turn an RPATH or RUNPATH into directories; what depends on the current directory is dropped."""
+        """Turn an RPATH or RUNPATH into directories; what depends on the current directory is dropped.
+
+        Raises BudgetError.
+        """
         if not text:
             return ()
         found: dict[Directory, None] = {}
         for part in re.split("[:\n]" if self.world.musl else ":", text):
             path = self.substitute(part, origin)
             if path is not None and path.startswith("/") and len(path) < PATH_MAX:
+                self.budget.spend(1 + len(path) // 64)
                 found[Directory(path.rstrip("/") or "/", free)] = None
             if len(found) >= MAX_DIRECTORIES:
                 break
@@ -103,7 +117,8 @@ class Searcher:
 
     def find(self, name: str, request: Request) -> Outcome:
         """Search for a name without a slash. Raises BudgetError."""
-        key = request.key(name)
+        self.budget.spend(1)
+        key = (name, request)
         outcome = self._outcomes.get(key)
         if outcome is None:
             outcome = self._outcomes[key] = self._find(name, request)
@@ -170,9 +185,7 @@ class Searcher:
         self, directory: Directory, path: str, request: Request, refused: list[tuple[str, str]]
     ) -> tuple[bool, Candidate | None]:
         """Try one path. Returns whether the search ends here, and what was found."""
-        self.probes += 1
-        if self.probes > MAX_PROBES:
-            raise BudgetError
+        self.budget.spend(1)
         try:
             resolved = self._walker.file(directory.path, path.rpartition("/")[2], free=directory.free)
         except RefusedPathError as error:

@@ -81,7 +81,7 @@ def built_in_directories(interpreter: str | None) -> tuple[str, ...]:
     runs = re.findall(rb"\0((?:/[\w.+@/-]{2,200}/\0){1,16})", data)
     for run in runs:
         names = [os.fsdecode(name).rstrip("/") for name in run.split(b"\0") if name]
-        if any("lib" in name.rpartition("/")[2] or "/lib" in name for name in names):
+        if all(re.search("/lib[^/]*(/|$)", name) for name in names):
             return tuple(dict.fromkeys(names))
     return ()
 
