@@ -436,3 +436,54 @@ _socket = _declare("socket", _int, _int, _int)
 _ioctl = _declare("ioctl", _int, _ulong, _bytes)
 RLIMIT_CORE = 4  # asm-generic/resource.h
 RLIMIT_NOFILE = 7
+
+
+def default_signals(*numbers: int) -> None:
+    """Give signals their default action again, in the C library's table, which exec(2) leaves as it is. signal(2)."""
+    for number in numbers:
+        _signal(number, None)  # SIG_DFL
+
+
+def unblock_signal(number: int) -> None:
+    """Take a signal out of the mask. sigprocmask(2), SIG_UNBLOCK."""
+    if _sigprocmask(1, (1 << (number - 1)).to_bytes(128, "little"), None) < 0:
+        raise failure()
+
+
+def getenv(name: bytes) -> bytes | None:
+    """getenv(3): the C library's environment, which os.putenv(), os.unsetenv() and clearenv() change."""
+    value: bytes | None = _getenv(name)
+    return value
+
+
+def clearenv() -> None:
+    """clearenv(3)."""
+    if _clearenv() != 0:
+        raise failure()
+
+
+def argument_array(argv: list[bytes]) -> ctypes.Array[ctypes.c_char_p]:
+    """Return ``argv`` for execvp(), made before a seccomp filter limits what the interpreter can do."""
+    return (ctypes.c_char_p * (len(argv) + 1))(*argv, None)
+
+
+def execvp(path: bytes, argv: ctypes.Array[ctypes.c_char_p]) -> None:
+    """Execute with the C library's environment; a script without ``#!`` is run by /bin/sh. Returns never. execvp(3)."""
+    _execvp(path, argv)
+    raise failure(path)
+
+
+def read_lock(fd: int) -> None:
+    """Take a shared lock on a whole file, or fail at once. fcntl(2), F_SETLK of F_RDLCK, which is all zeros."""
+    if _fcntl(fd, 6, bytes(32)) < 0:
+        raise failure()
+
+
+_signal = _declare("signal", _int, ctypes.c_void_p)
+_signal.restype = ctypes.c_void_p
+_sigprocmask = _declare("sigprocmask", _int, _bytes, ctypes.c_void_p)
+_getenv = _declare("getenv", _bytes)
+_getenv.restype = _bytes
+_clearenv = _declare("clearenv")
+_execvp = _declare("execvp", _bytes, ctypes.POINTER(_bytes))
+_fcntl = _declare("fcntl", _int, _int, _bytes)

@@ -240,19 +240,23 @@ def spawn_native(plan: planfile.Plan, options: list[bytes], config: dict[str, ob
         config["verify"] = []  # native attaches by descriptor
         init.run(config, landlock, load_filters)
 
-    return native.spawn(native.parse(options), child)
+    pipes = [fd for fd in init.open_descriptors() if init.is_pipe(fd)]
+    try:
+        return native.spawn(native.parse(options), child, keep_fds=[*pipes, *map(int, config["keep"])])
+    except (native.Failure, native.Usage) as error:
+        raise LaunchError(b"native: " + error.line()) from None
 
 
 def after(session: Session, status: int) -> None:
     """Do the host's part after a session: say what appeared, take over what an install left."""
     plan = session.plan
     if plan.meta[b"kind"] == b"install" and plan.meta.get(b"record"):
-        from ..venv.after import after_install
+        from ..after import after_install
 
         after_install(plan.meta[b"dir"])
     found = slots.appeared(session.slots.absent)
     if found:
-        from ..venv.after import report_appeared
+        from ..after import report_appeared
 
         report_appeared(plan.meta[b"dir"], found)
 

@@ -78,18 +78,27 @@ def verify(items):
             raise Stop(FAILED_VERIFY, 116, b"check mount %s: it is not what was opened" % path)
 
 
+def is_pipe(fd):
+    """Tell whether ``fd`` is open and a pipe: these stay open for the program (a jobserver's)."""
+    try:
+        return stat.S_ISFIFO(os.fstat(fd).st_mode)
+    except OSError:
+        return False  # the listing's own descriptor
+
+
+def open_descriptors():
+    """Return the numbers of the open descriptors, and one that is closed by now."""
+    return [int(name) for name in os.listdir("/proc/self/fd")]
+
+
 def close_descriptors(keep):
-    """Close all but 0-2, the named ones and FIFOs (a jobserver's pipes stay)."""
-    names = os.listdir("/proc/self/fd")
-    for name in names:
-        fd = int(name)
-        if fd <= 2 or fd in keep:
-            continue
-        try:
-            if not stat.S_ISFIFO(os.fstat(fd).st_mode):
+    """Close all but 0-2, the named ones and pipes."""
+    for fd in open_descriptors():
+        if fd > 2 and fd not in keep and not is_pipe(fd):
+            try:
                 os.close(fd)
-        except OSError:
-            pass  # the listing's own descriptor
+            except OSError:
+                pass
 
 
 def harden():

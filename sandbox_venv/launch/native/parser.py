@@ -13,14 +13,18 @@ _OVERLAY_SRC_ALONE = (
 _ONE = (b"--argv0", b"--chdir", b"--remount-ro")  # those whose complaint says "one argument"
 
 
-def parse(argv: list[bytes], as_bwrap: bool = False) -> Options:
+def parse(argv: list[bytes], options: Options | None = None) -> Options:
     """Parse an option list, as bwrap does: options, then ``--`` or the first word that is none, then the command.
+
+    Args:
+        argv: without the program's name.
+        options: to fill in; by default a plan's, without a command.
 
     Raises:
         Usage: as bwrap words it.
         Exit: --help or --version.
     """
-    options = Options(as_bwrap)
+    options = options or Options()
     options.command = Parser(options, len(argv)).parse(argv)
     if options.overlay_sources:
         raise Usage(_OVERLAY_SRC_ALONE)
