@@ -118,7 +118,7 @@ def describe(folder: int, name: str) -> Found | None:
         return None
     mode = stat.S_IMODE(status.st_mode)
     if stat.S_ISLNK(status.st_mode):
-        return Found("link", target=os.readlink(name, dir_fd=folder))
+        return Found("link", target=os.readlink(name, dir_fd=folder), mtime_ns=status.st_mtime_ns)
     if stat.S_ISDIR(status.st_mode):
         return Found("dir", mode)
     if not stat.S_ISREG(status.st_mode):
@@ -171,8 +171,10 @@ def put(source: int, name: str, target: int, new: str, stage: int) -> None:
     A hard link where the file system has them and allows it, else a copy.
 
     Args:
-        source, name: where it is.
-        target, new: where it shall be too.
+        source: descriptor of the directory where it is.
+        name: its name there.
+        target: descriptor of the directory where it shall be too.
+        new: its name there.
         stage: a directory of ours on the same file system, for the step between.
     """
     temporary = f"put-{secrets.token_hex(6)}"

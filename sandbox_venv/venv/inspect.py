@@ -205,12 +205,8 @@ def _check_prefix(base: BaseInfo) -> None:
 
 def list_entries(folder: Path | int) -> tuple[str, ...]:
     """Return the names of the entry points in a directory: executable files, and links that aren't to directories."""
-    names = []
     with os.scandir(folder) as items:
-        for item in items:
-            if is_entry(item):
-                names.append(item.name)
-    return tuple(sorted(names))
+        return tuple(sorted(item.name for item in items if is_entry(item)))
 
 
 def is_entry(item: os.DirEntry[str]) -> bool:

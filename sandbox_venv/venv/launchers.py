@@ -44,7 +44,7 @@ def _exec_line(interpreter: bytes) -> bytes:
     """
     pieces = []
     for piece in re.findall(rb"[^'\"$`\\]+|['\"$`\\]", interpreter):
-        if piece == b"'" or len(piece) > 1 or piece not in b"\"$`\\":
+        if piece == b"'" or len(piece) > 1 or piece not in b'"$`\\':
             pieces.append(b'"' + piece + b'"')
         else:
             pieces.append(b"'" + piece + b"'")
@@ -61,9 +61,7 @@ def shebang(interpreter: Path) -> bytes:
 
 
 def stub(interpreter: Path, code: Path, module: str, function: str, *arguments: bytes) -> bytes:
-    """Return a stub that calls ``function`` of ``module`` in the tool's copy with bytes arguments; ASCII but for
-    the interpreter's path.
-    """
+    """Return a stub that calls ``function`` of ``module`` in the tool's copy; ASCII but for the interpreter's path."""
     body = _BODY.format(
         code=ascii(str(code)), module=module, function=function, arguments=", ".join(map(repr, arguments))
     )

@@ -33,7 +33,7 @@ class Found:
         size: bytes of a file.
         sha256: of a file's contents, hex.
         target: what a link says.
-        mtime_ns: a file's time.
+        mtime_ns: a file's or link's time.
     """
 
     kind: str
@@ -112,10 +112,10 @@ class _Reader:
 
     def __init__(self, data: object) -> None:
         if not isinstance(data, dict):
-            raise ValueError("not an object")
+            raise ValueError("not an object")  # noqa: TRY004 - bad data, like the rest
         self.data = data
 
-    def get(self, name: str, kind: type) -> Any:
+    def get(self, name: str, kind: type) -> Any:  # noqa: ANN401
         """Return a value of exactly that type."""
         value = self.data.get(name)
         if type(value) is not kind:
@@ -273,11 +273,13 @@ def find_record(state: StateDir, venv: Path, damaged: Callable[[SandboxError], N
         return None
     try:
         record = read_record(folder)
-        if record.venv != venv:
-            raise SandboxError(f"read record {str(folder / RECORD)!r}: it is of another venv", "wrap the venv again")
     except SandboxError as error:
-        if damaged is None:
-            raise
-        damaged(error)
-        return None
-    return record
+        problem = error
+    else:
+        if record.venv == venv:
+            return record
+        problem = SandboxError(f"read record {str(folder / RECORD)!r}: it is of another venv", "wrap the venv again")
+    if damaged is None:
+        raise problem
+    damaged(problem)
+    return None

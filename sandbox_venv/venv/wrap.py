@@ -12,8 +12,7 @@ import contextlib
 import dataclasses
 import os
 import stat
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from .. import __version__
@@ -23,111 +22,25 @@ from ..toolcode import tool_interpreter
 from . import files
 from .accounts import group_text, passwd_text
 from .activate import STUB, add_block, is_script, strip_block
-from .base import NAME
+from .allowed import check_allowed
 from .inspect import VenvInfo, inspect_venv, is_entry, locate
 from .launchers import MAX_LAUNCHER, launcher_text, looks_like_launcher, stub
 from .record import Found, Record, find_record, write_record
-
-MAX_SCRIPT = 1 << 20
-SHELL = "shell"
-FOUND = "found"
-STAGE = "new"
-CACHE = "sandbox-venv.cache"
-
-Say = Callable[[str], None]
-
-
-def quiet(line: str) -> None:
-    """Say nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tree:
-    """Descriptors of the directories that wrapping works in.
-
-    Attributes:
-        venv: ``.venv``.
-        bin: ``.venv/bin``.
-        sandbox: ``.venv/sandbox``.
-        originals: ``.venv/sandbox/bin``.
-        stage: ``.venv/sandbox/new``, ours alone, hidden from every session.
-    """
-
-    venv: int
-    bin: int
-    sandbox: int
-    originals: int
-    stage: int
-
-    def close(self) -> None:
-        """Close them all."""
-        for fd in (self.venv, self.bin, self.sandbox, self.originals, self.stage):
-            os.close(fd)
-
-
-def open_tree(venv: Path) -> Tree:
-    """Open the directories, make those of ours that are missing, with nothing followed that could be planted."""
-    with contextlib.ExitStack() as stack:
-
-        def opened(fd: int) -> int:
-            stack.callback(os.close, fd)
-            return fd
-
-        top = opened(files.open_own(opened(files.open_path(venv.parent)), venv.name, venv))
-        bin_fd = opened(files.open_own(top, "bin", venv / "bin"))
-        sandbox = opened(files.open_own(top, "sandbox", venv / "sandbox", 0o755))
-        originals = opened(files.open_own(sandbox, "bin", venv / "sandbox" / "bin", 0o755))
-        stage = opened(files.open_own(sandbox, STAGE, venv / "sandbox" / STAGE, 0o700))
-        return Tree(*(os.dup(fd) for fd in (top, bin_fd, sandbox, originals, stage)))
-
-
-def check_allowed(info_path: Path, project: Path, state: StateDir) -> None:
-    """Refuse what must not be wrapped.
-
-    Raises:
-        SandboxError: one line that says why.
-    """
-    homes = {user_home(), Path(os.path.realpath(user_home()))}
-    if any(project == home or project in home.parents for home in homes):
-        raise SandboxError(
-            f"wrap {str(info_path)!r}: its project directory {str(project)!r} is or holds your home directory, "
-            "which programs in the sandbox could then write",
-            "name the directory that they may write: --project DIR",
-        )
-    for path in (project, info_path, info_path / "bin"):
-        owner = os.lstat(path).st_uid
-        if owner != os.geteuid():
-            who = "root" if os.geteuid() == 0 else "you"
-            raise SandboxError(
-                f"wrap {str(info_path)!r}: {str(path)!r} belongs to uid {owner}, not to {who}",
-                "run it as the owner of the project",
-            )
-    for path in (info_path, info_path / "bin"):
-        if not os.access(path, os.W_OK | os.X_OK):
-            raise SandboxError(f"wrap {str(info_path)!r}: {str(path)!r} is not writable", f"chmod u+w {path}")
-    for what, path in (("state directory", state.root), ("the tool's own interpreter", tool_interpreter())):
-        if project in path.parents:
-            raise SandboxError(
-                f"wrap {str(info_path)!r}: {what} {str(path)!r} lies in the project, where programs could write it",
-                "set XDG_STATE_HOME elsewhere" if path == state.root else "install the tool outside the project",
-            )
-    if any(name.startswith(".unsafe_") for name in os.listdir(info_path / "bin")):
-        raise SandboxError(
-            f"wrap {str(info_path)!r}: it is wrapped already by the shell tool of the same name (bin/.unsafe_*)",
-            f"undo that first: . {info_path}/bin/activate; deactivate_sandbox; or make the venv anew",
-        )
-
-
-def expected_launchers(record: Record, name: str) -> tuple[bytes, ...]:
-    """Return what the launcher of ``name`` may look like: as the record says, or as a broken-off wrap left it."""
-    pairs = [(os.fspath(record.code), os.fspath(record.interpreter)), *record.earlier]
-    return tuple(launcher_text(Path(interpreter), Path(code), record.folder, name) for code, interpreter in pairs)
-
-
-def is_ours(bin_fd: int, name: str, record: Record) -> bool:
-    """Tell whether ``bin/name`` is, byte for byte, a launcher that the record implies."""
-    data = files.read_file(bin_fd, name, MAX_LAUNCHER)
-    return data is not None and data in expected_launchers(record, name)
+from .tree import (
+    FOUND,
+    MAX_SCRIPT,
+    SHELL,
+    STAGE,
+    Say,
+    Tree,
+    clear_stage,
+    describe_own,
+    is_ours,
+    keeps_copy,
+    open_tree,
+    python_first,
+    quiet,
+)  # fmt: skip
 
 
 def _is_leftover(tree: Tree, name: str) -> bool:
@@ -154,8 +67,8 @@ def _manifest(tree: Tree, names: Sequence[str], old: Record | None) -> dict[str,
     """Return what wrap found: what it had found before, and what is in ``bin/`` now that isn't ours."""
     found = dict(old.found) if old is not None else {}
     for name in names:
-        thing = _describe_own(tree.bin, name)
-        if thing is not None:
+        thing = describe_own(tree.bin, name)
+        if thing is not None and not thing.same(found.get(name)):
             found[name] = thing
     if old is None:  # after a lost record, what is apart is what was found
         for name in os.listdir(tree.originals):
@@ -163,25 +76,6 @@ def _manifest(tree: Tree, names: Sequence[str], old: Record | None) -> dict[str,
             if thing is not None:
                 found[name] = thing
     return found
-
-
-def _describe_own(bin_fd: int, name: str) -> Found | None:
-    """Describe a thing in ``bin/``, an activate script without our block."""
-    found = files.describe(bin_fd, name)
-    if found is None or found.kind != "file" or not is_script(name):
-        return found
-    text = files.read_file(bin_fd, name, MAX_SCRIPT)
-    if text is None:
-        return found
-    import hashlib
-
-    own = strip_block(text)
-    return dataclasses.replace(found, size=len(own), sha256=hashlib.sha256(own).hexdigest())
-
-
-def keeps_copy(name: str) -> bool:
-    """Tell whether unwrap restores a name from a trusted copy, not from what sessions could write."""
-    return is_script(name) or NAME.match(name) is not None or name in ("python", "python3", "pypy", "pypy3")
 
 
 def _keep_copies(state: StateDir, tree: Tree, record: Record, names: Sequence[str]) -> None:
@@ -230,11 +124,6 @@ def _stage_all(tree: Tree, record: Record) -> None:
         if text_now is not None and name not in record.entries:
             mode = stat.S_IMODE(os.stat(name, dir_fd=tree.bin, follow_symlinks=False).st_mode)
             files.stage_file(tree.stage, name, add_block(name, strip_block(text_now), record.folder), mode)
-
-
-def python_first(name: str) -> tuple[bool, str]:
-    """Sort key: interpreters first."""
-    return NAME.match(name) is None and not name.startswith(("python", "pypy")), name
 
 
 def _commit(tree: Tree, record: Record, items: Sequence[os.DirEntry[str]]) -> None:
@@ -302,8 +191,8 @@ def write_helpers(state: StateDir, record: Record) -> None:
     """Write what lies beside the record: passwd, group, and the stub that ``deactivate_sandbox`` calls."""
     state.write_atomic(record.folder / "passwd", passwd_text(record.home))
     state.write_atomic(record.folder / "group", group_text())
-    venv = os.fsencode(record.venv)
-    text = stub(record.interpreter, record.code, "sandbox_venv.venv.unwrap", "command", venv)
+    arguments = os.fsencode(state.root), os.fsencode(record.venv)
+    text = stub(record.interpreter, record.code, "sandbox_venv.venv.unwrap", "command", *arguments)
     state.write_atomic(record.folder / STUB, text, 0o700)
 
 
@@ -339,13 +228,13 @@ def wrap_venv(
     folder = state.venv_dir(path)
     with state.lock(folder, waiting=lambda: out("waiting for another sandbox-venv at work on this venv")):
         try:
-            return _wrap(path, folder, options, backend, project, state, out)
+            return _wrap(path, options, backend, project, state, out)
         except OSError as error:
             where = f" {error.filename!r}" if error.filename else ""
             raise SandboxError(f"wrap {str(path)!r}:{where} {error.strerror}", state_hint(error.errno)) from None
 
 
-def roll_back(tree: Tree, record: Record, fresh: bool) -> None:
+def _roll_back(tree: Tree, record: Record, *, fresh: bool) -> None:
     """Undo what a first wrap did before it changed any entry point: the disk was full, say."""
     if fresh:
         files.remove_tree(tree.venv, "sandbox")
@@ -358,7 +247,9 @@ def roll_back(tree: Tree, record: Record, fresh: bool) -> None:
         files.remove_tree(top, record.folder.name)
 
 
-def _prepare(tree: Tree, record: Record, old: Record | None, items: Sequence[os.DirEntry[str]], state: StateDir) -> None:
+def _prepare(
+    tree: Tree, record: Record, old: Record | None, items: Sequence[os.DirEntry[str]], state: StateDir
+) -> None:
     """Do all that can fail before an entry point changes."""
     if old is None:
         write_record(state, record)
@@ -372,7 +263,7 @@ def _prepare(tree: Tree, record: Record, old: Record | None, items: Sequence[os.
 
 
 def _wrap(
-    path: Path, folder: Path, options: Sequence[bytes] | None, backend: str | None, project: Path | None,
+    path: Path, options: Sequence[bytes] | None, backend: str | None, project: Path | None,
     state: StateDir, out: Say,
 ) -> Record:  # fmt: skip
     def damaged(error: SandboxError) -> None:
@@ -388,8 +279,7 @@ def _wrap(
     fresh = not os.path.lexists(path / "sandbox")
     tree = open_tree(path)
     try:
-        for name in os.listdir(tree.stage):
-            files.remove_tree(tree.stage, name)
+        clear_stage(tree)
         items = _originals_in_bin(tree, old)
         found = _manifest(tree, [item.name for item in items], old)
         record = dataclasses.replace(record, entries=_entries(tree, items), found=found)
@@ -397,7 +287,7 @@ def _wrap(
             _prepare(tree, record, old, items, state)
         except (OSError, SandboxError):
             if old is None:
-                roll_back(tree, record, fresh)
+                _roll_back(tree, record, fresh=fresh)
             raise
         _commit(tree, record, items)
     finally:

@@ -1,0 +1,120 @@
+"""The directories that wrapping, unwrapping and taking over work in, and whose each file there is."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import files
+from .activate import is_script, strip_block
+from .base import NAME
+from .launchers import MAX_LAUNCHER, launcher_text
+from .record import Found, Record
+
+MAX_SCRIPT = 1 << 20
+SHELL = "shell"
+FOUND = "found"
+STAGE = "new"
+CACHE = "sandbox-venv.cache"
+
+Say = Callable[[str], None]
+
+
+def quiet(line: str) -> None:
+    """Say nothing."""
+
+
+def say_stderr(line: str) -> None:
+    """Say a line on stderr, whatever bytes are in it."""
+    with contextlib.suppress(OSError):
+        os.write(2, os.fsencode(f"sandbox-venv: {line}\n"))
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Descriptors of the directories that wrapping works in.
+
+    Attributes:
+        venv: ``.venv``.
+        bin: ``.venv/bin``.
+        sandbox: ``.venv/sandbox``.
+        originals: ``.venv/sandbox/bin``.
+        stage: ``.venv/sandbox/new``, ours alone, hidden from every session.
+    """
+
+    venv: int
+    bin: int
+    sandbox: int
+    originals: int
+    stage: int
+
+    def close(self) -> None:
+        """Close them all."""
+        for fd in (self.venv, self.bin, self.sandbox, self.originals, self.stage):
+            os.close(fd)
+
+
+def open_tree(venv: Path) -> Tree:
+    """Open the directories, make those of ours that are missing, with nothing followed that could be planted."""
+    with contextlib.ExitStack() as stack:
+
+        def opened(fd: int) -> int:
+            stack.callback(os.close, fd)
+            return fd
+
+        top = opened(files.open_own(opened(files.open_path(venv.parent)), venv.name, venv))
+        bin_fd = opened(files.open_own(top, "bin", venv / "bin"))
+        sandbox = opened(files.open_own(top, "sandbox", venv / "sandbox", 0o755))
+        originals = opened(files.open_own(sandbox, "bin", venv / "sandbox" / "bin", 0o755))
+        stage = opened(files.open_own(sandbox, STAGE, venv / "sandbox" / STAGE, 0o700))
+        return Tree(*(os.dup(fd) for fd in (top, bin_fd, sandbox, originals, stage)))
+
+
+def clear_stage(tree: Tree) -> None:
+    """Empty the stage: a broken-off run may have left something."""
+    for name in os.listdir(tree.stage):
+        files.remove_tree(tree.stage, name)
+
+
+def expected_launchers(record: Record, name: str) -> tuple[bytes, ...]:
+    """Return what the launcher of ``name`` may look like: as the record says, or as a broken-off wrap left it."""
+    pairs = [(os.fspath(record.code), os.fspath(record.interpreter)), *record.earlier]
+    return tuple(launcher_text(Path(interpreter), Path(code), record.folder, name) for code, interpreter in pairs)
+
+
+def is_ours(bin_fd: int, name: str, record: Record) -> bool:
+    """Tell whether ``bin/name`` is, byte for byte, a launcher that the record implies."""
+    data = files.read_file(bin_fd, name, MAX_LAUNCHER)
+    return data is not None and data in expected_launchers(record, name)
+
+
+def keeps_copy(name: str) -> bool:
+    """Tell whether unwrap restores a name from a trusted copy, not from what sessions could write."""
+    return is_script(name) or NAME.match(name) is not None or name in ("python", "python3", "pypy", "pypy3")
+
+
+def python_first(name: str) -> tuple[bool, str]:
+    """Sort key: interpreters first."""
+    return NAME.match(name) is None and not name.startswith(("python", "pypy")), name
+
+
+def describe_own(bin_fd: int, name: str) -> Found | None:
+    """Describe a thing in ``bin/``, an activate script without our block."""
+    found = files.describe(bin_fd, name)
+    if found is None or found.kind != "file" or not is_script(name):
+        return found
+    text = files.read_file(bin_fd, name, MAX_SCRIPT)
+    if text is None:
+        return found
+    own = strip_block(text)
+    return dataclasses.replace(found, size=len(own), sha256=hashlib.sha256(own).hexdigest())
+
+
+def shown(name: str) -> str:
+    """Return a name as it can be printed: quoted where it holds anything that a terminal could take amiss."""
+    return name if name.isprintable() and name and not name[0].isspace() else ascii(name)
