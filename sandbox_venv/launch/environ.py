@@ -1,12 +1,11 @@
 """The environment filter: what of the caller's environment a sandboxed program gets.
 
-Hot, so it imports next to nothing, and bytes all through (environ(7) has no encoding). What is allowed by name
-is policy and comes with the plan's ENV section; what looks like a secret is decided here. In order:
+Hot, so it imports next to nothing, and bytes all through (environ(7) has no encoding). In order:
 
-1. `pass` rules, and variables that were *given to this one process* (`NAME=value program`): those that the
-   parent's environment lacks by name. Nothing is "given" where the parent's environment can't be read.
-   Neither holds for what looks like a secret or points at the host's session: that passes only when it is
-   named in `SANDBOX_ENV="NAME PREFIX* …"`.
+1. `ALLOWED`, the plan's `pass` rules, and variables that were *given to this one process*
+   (`NAME=value program`): those that the parent's environment lacks by name. Nothing is "given" where the
+   parent's environment can't be read. None of this holds for what looks like a secret or points at the host's
+   session: that passes only when it is named in `SANDBOX_ENV="NAME PREFIX* …"`.
 2. `.env`, over what was passed.
 3. `set` and `drop` rules, in their order: the plan's own values and `--setenv`, `--unsetenv` have the last
    word, as in the seed. `.env` may set anything else, LD_PRELOAD too: no process outside ever gets these values.
@@ -18,6 +17,22 @@ and not at all when it isn't. Directories that are not mounted inside are just n
 from __future__ import annotations
 
 import os
+
+ALLOWED = frozenset(
+    (
+        # the seed's list
+        b"USER", b"LOGNAME", b"UID", b"PATH", b"TERM", b"HOSTNAME", b"LANGUAGE", b"LANG", b"TZ",
+        b"http_proxy", b"https_proxy", b"HTTP_PROXY", b"HTTPS_PROXY",
+        b"CC", b"CFLAGS", b"CXXFLAGS", b"CPPFLAGS", b"LDFLAGS", b"LDLIBS", b"MAKEFLAGS",
+        # the rest of the same families
+        b"no_proxy", b"NO_PROXY", b"all_proxy", b"ALL_PROXY", b"ftp_proxy", b"FTP_PROXY", b"CXX",
+        # how a program should print; says nothing about anybody
+        b"NO_COLOR", b"FORCE_COLOR", b"CLICOLOR", b"CLICOLOR_FORCE", b"COLORTERM", b"COLUMNS", b"LINES",
+        b"PYTHONUNBUFFERED", b"PYTHONIOENCODING", b"PYTHONUTF8", b"PYTHONDONTWRITEBYTECODE", b"PYTHONHASHSEED",
+        b"SOURCE_DATE_EPOCH", b"CI",
+    )
+)  # fmt: skip
+"""Passed by name, whoever set them (LC_* too); not with a password in them"""
 
 NEVER = frozenset(
     (b"_", b"LS_COLORS", b"PS1", b"PS2", b"PS4", b"PROMPT_COMMAND", b"SHLVL", b"OLDPWD", b"BASHOPTS", b"SHELLOPTS")
@@ -138,7 +153,8 @@ def filter_environ(
     Args:
         env: the launcher's own environment.
         parent: what `parent_environ` said.
-        rules: the plan's ENV section: `pass` with NAME or PREFIX*, `set` with NAME=VALUE, `drop` with NAME or PREFIX*.
+        rules: the plan's ENV section: `pass` with NAME or PREFIX* (besides `ALLOWED`), `set` with NAME=VALUE,
+            `drop` with NAME or PREFIX*.
         dotenv: plain variables of `.env`; the tool's own (BWRAP_ARGS, SANDBOX_*) are left out here too.
 
     What execve(2) can't express (NUL, an empty name, `=` in a name) is left out.
@@ -153,7 +169,12 @@ def filter_environ(
             result[name] = value
         elif name in NEVER or name == b"VERBOSE" or is_secret(name, value):
             continue
-        elif any(matches(name, pattern) for pattern in passed) or (parent is not None and name not in parent):
+        elif (
+            name in ALLOWED
+            or name.startswith(b"LC_")
+            or (parent is not None and name not in parent)
+            or any(matches(name, pattern) for pattern in passed)
+        ):
             result[name] = value
     result.update([pair for pair in dotenv.items() if not is_control(pair[0])])
     for rule, value in rules:

@@ -78,7 +78,7 @@ def test_other_ioctls_are_allowed(request_: int):
 
 
 MODES = {
-    "chmod": 1, "fchmod": 1, "fchmodat": 2, "fchmodat2": 2, "mknod": 1, "mknodat": 2, 
+    "chmod": 1, "fchmod": 1, "fchmodat": 2, "fchmodat2": 2, "mknod": 1, "mknodat": 2,
     "mkdir": 1, "mkdirat": 2, "creat": 1,
 }  # fmt: skip
 
