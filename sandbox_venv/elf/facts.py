@@ -30,6 +30,18 @@ MAX_PAGES = 16_384
 SETTLED_NS = 2_000_000_000
 """A file that changed so shortly ago may change again within one tick of its filesystem's clock, unseen."""
 
+_NO_DAMAGE = frozenset(
+    (
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_NOMEM,
+    )
+)
+"""Errors of the moment: the file may be sound and others at work on it, so it stays."""
 _COLUMNS = tuple(field.name for field in fields(ElfFacts))
 _SETUP = (
     "PRAGMA synchronous = OFF",
@@ -134,11 +146,8 @@ class FactsCache:
                 if self._connection is None:
                     self._connection = _open(self._path)
                 return work(self._connection)
-            except sqlite3.OperationalError as error:
-                # Busy, full, read-only, an I/O error: others may be at work on it, so it stays.
-                self._fail(str(error))
             except (sqlite3.Error, ValueError, OverflowError) as error:
-                if self._rebuilt:
+                if self._rebuilt or getattr(error, "sqlite_errorcode", 0) & 0xFF in _NO_DAMAGE:
                     self._fail(str(error))
                     return None
                 self._rebuilt = True
@@ -234,7 +243,7 @@ def _write(connection: sqlite3.Connection, rows: list[_Row]) -> None:
             pages = connection.execute("PRAGMA page_count").fetchone()[0]
             if last or error.sqlite_errorcode != sqlite3.SQLITE_FULL or pages < MAX_PAGES // 2:
                 raise
-            connection.execute("DELETE FROM facts WHERE rowid <= (SELECT max(rowid) FROM facts) / 2")
+            connection.execute("DELETE FROM facts WHERE rowid <= (SELECT (min(rowid) + max(rowid)) / 2 FROM facts)")
         else:
             return
 

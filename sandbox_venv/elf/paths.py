@@ -112,6 +112,8 @@ class PathWalker:
         if parent is None:
             return None
         path = f"{parent.real}/{name}" if parent.real != "/" else "/" + name
+        if not free and not self._touchable(path):
+            raise RefusedPathError(path)
         try:
             os.readlink(path)
         except OSError as error:
@@ -132,8 +134,10 @@ class PathWalker:
         pending = [(part, free) for part in reversed(path.split("/"))]
         links: list[str] = []
         directory_links: list[tuple[str, str]] = []
+        all_free = free
         while pending:
             part, is_free = pending.pop()
+            all_free = all_free and is_free
             if part in ("", "."):
                 continue
             if part == "..":
@@ -159,6 +163,8 @@ class PathWalker:
             if target.startswith("/"):
                 current = ""
             pending += [(step, target_free) for step in reversed(target.split("/"))]
+        if not current and not all_free:
+            raise RefusedPathError("/")
         return Resolved(current or "/", tuple(links), tuple(directory_links))
 
 
@@ -166,8 +172,10 @@ def _with_real(roots: Iterable[str]) -> tuple[str, ...]:
     """Return the roots and what they resolve to, normalised; ``/`` and relative paths are dropped."""
     found: dict[str, None] = {}
     for root in roots:
+        if not root.startswith("/"):
+            continue
         for form in (os.path.normpath(root), os.path.realpath(root)):
-            if form.startswith("/") and form.strip("/"):
+            if form.strip("/"):
                 found["/" + form.strip("/")] = None
     return tuple(found)
 
