@@ -12,6 +12,11 @@ from __future__ import annotations
 import ctypes
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 AT_FDCWD = -100  # linux/fcntl.h
 AT_EMPTY_PATH = 0x1000
 AT_RECURSIVE = 0x8000
@@ -70,72 +75,50 @@ PR_CAP_AMBIENT_CLEAR_ALL = 4
 SECCOMP_MODE_FILTER = 2  # linux/seccomp.h
 _LINUX_CAPABILITY_VERSION_3 = 0x20080522  # linux/capability.h
 CAP_LAST_CAP = 40
-KEYCTL_JOIN_SESSION_KEYRING = 1  # linux/keyctl.h
+RLIMIT_CORE = 4  # asm-generic/resource.h
+RLIMIT_NOFILE = 7
 
-LANDLOCK_CREATE_RULESET_VERSION = 1  # linux/landlock.h
-LANDLOCK_RULE_PATH_BENEATH = 1
-LANDLOCK_ACCESS_FS_EXECUTE = 1 << 0
-LANDLOCK_ACCESS_FS_WRITE_FILE = 1 << 1
-LANDLOCK_ACCESS_FS_READ_FILE = 1 << 2
-LANDLOCK_ACCESS_FS_READ_DIR = 1 << 3
-LANDLOCK_ACCESS_FS_REMOVE_DIR = 1 << 4
-LANDLOCK_ACCESS_FS_REMOVE_FILE = 1 << 5
-LANDLOCK_ACCESS_FS_MAKE_CHAR = 1 << 6
-LANDLOCK_ACCESS_FS_MAKE_DIR = 1 << 7
-LANDLOCK_ACCESS_FS_MAKE_REG = 1 << 8
-LANDLOCK_ACCESS_FS_MAKE_SOCK = 1 << 9
-LANDLOCK_ACCESS_FS_MAKE_FIFO = 1 << 10
-LANDLOCK_ACCESS_FS_MAKE_BLOCK = 1 << 11
-LANDLOCK_ACCESS_FS_MAKE_SYM = 1 << 12
-LANDLOCK_ACCESS_FS_REFER = 1 << 13  # ABI 2
-LANDLOCK_ACCESS_FS_TRUNCATE = 1 << 14  # ABI 3
-LANDLOCK_ACCESS_FS_IOCTL_DEV = 1 << 15  # ABI 5
-LANDLOCK_ACCESS_NET_BIND_TCP = 1 << 0  # ABI 4
-LANDLOCK_ACCESS_NET_CONNECT_TCP = 1 << 1
-LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET = 1 << 0  # ABI 6
-LANDLOCK_SCOPE_SIGNAL = 1 << 1
 
-_X86_64 = {"capget": 125, "capset": 126, "clone": 56, "keyctl": 250, "pivot_root": 155}
-_AARCH64 = {"capget": 90, "capset": 91, "clone": 220, "keyctl": 219, "pivot_root": 41}
-_NR = {"x86_64": _X86_64, "aarch64": _AARCH64}.get(os.uname().machine, {})
+_X86_64 = {"capget": 125, "capset": 126, "clone": 56, "pivot_root": 155}
+_AARCH64 = {"capget": 90, "capset": 91, "clone": 220, "pivot_root": 41}
+NR = {"x86_64": _X86_64, "aarch64": _AARCH64}.get(os.uname().machine, {})
 NR_open_tree = 428
 NR_move_mount = 429
 NR_pidfd_open = 434
 NR_close_range = 436
 NR_openat2 = 437
 NR_mount_setattr = 442
-NR_landlock_create_ruleset = 444
-NR_landlock_add_rule = 445
-NR_landlock_restrict_self = 446
 
 _int, _long, _ulong, _bytes = ctypes.c_int, ctypes.c_long, ctypes.c_ulong, ctypes.c_char_p
 libc = ctypes.CDLL(None, use_errno=True)
 get_errno = ctypes.get_errno
 
 
-def _declare(name: str, *argtypes: type[ctypes._SimpleCData[int] | ctypes._SimpleCData[bytes | None]]):  # type: ignore[no-untyped-def]
+def declare(name: str, *argtypes: type, restype: type | None = None) -> Callable[..., Any]:
     """Return libc's ``name`` as a function object of its own, so that ``syscall`` can have many types."""
     function = libc[name]
     function.argtypes = argtypes
-    function.restype = _long if name == "syscall" else _int
+    function.restype = restype or (_long if name == "syscall" else _int)
     return function
 
 
-_prctl = _declare("prctl", _int, _ulong, _ulong, _ulong, _ulong)
-_prctl_pointer = _declare("prctl", _int, _ulong, _bytes, _ulong, _ulong)
-_mount = _declare("mount", _bytes, _bytes, _bytes, _ulong, _bytes)
-_umount2 = _declare("umount2", _bytes, _int)
-_unshare = _declare("unshare", _int)
-_setns = _declare("setns", _int, _int)
-_sethostname = _declare("sethostname", _bytes, ctypes.c_size_t)
-_number = _declare("syscall", _long, _long, _long, _long, _long)
-_two_strings = _declare("syscall", _long, _bytes, _bytes)
-_dirfd_path = _declare("syscall", _long, _long, _bytes, _ulong)
-_openat2 = _declare("syscall", _long, _long, _bytes, _bytes, _ulong)
-_move_mount = _declare("syscall", _long, _long, _bytes, _long, _bytes, _ulong)
-_mount_setattr = _declare("syscall", _long, _long, _bytes, _ulong, _bytes, _ulong)
-_buffer_size_flags = _declare("syscall", _long, _bytes, _ulong, _ulong)
-_add_rule = _declare("syscall", _long, _long, _long, _bytes, _ulong)
+_prctl = declare("prctl", _int, _ulong, _ulong, _ulong, _ulong)
+_prctl_pointer = declare("prctl", _int, _ulong, _bytes, _ulong, _ulong)
+_mount = declare("mount", _bytes, _bytes, _bytes, _ulong, _bytes)
+_umount2 = declare("umount2", _bytes, _int)
+_unshare = declare("unshare", _int)
+_setns = declare("setns", _int, _int)
+_sethostname = declare("sethostname", _bytes, ctypes.c_size_t)
+_number = declare("syscall", _long, _long, _long, _long, _long)
+_two_strings = declare("syscall", _long, _bytes, _bytes)
+_dirfd_path = declare("syscall", _long, _long, _bytes, _ulong)
+_openat2 = declare("syscall", _long, _long, _bytes, _bytes, _ulong)
+_move_mount = declare("syscall", _long, _long, _bytes, _long, _bytes, _ulong)
+_mount_setattr = declare("syscall", _long, _long, _bytes, _ulong, _bytes, _ulong)
+_capget = declare("syscall", _long, _bytes, ctypes.c_void_p)
+_setrlimit = declare("setrlimit", _int, _bytes)
+_getrlimit = declare("getrlimit", _int, ctypes.c_void_p)
+_poll = declare("poll", ctypes.c_void_p, _ulong, _int)
 
 
 def failure(path: bytes | None = None) -> OSError:
@@ -192,7 +175,7 @@ def umount(target: bytes, flags: int = MNT_DETACH) -> None:
 
 def pivot_root(new_root: bytes, put_old: bytes) -> None:
     """pivot_root(2)."""
-    if _two_strings(_NR["pivot_root"], new_root, put_old) < 0:
+    if _two_strings(NR["pivot_root"], new_root, put_old) < 0:
         raise failure(new_root)
 
 
@@ -257,61 +240,21 @@ def close_range(first: int, last: int = 0xFFFFFFFF) -> None:
         os.closerange(first, min(last + 1, os.sysconf("SC_OPEN_MAX")))
 
 
-def keyctl_join_session_keyring() -> None:
-    """Give this process a new anonymous session keyring. keyctl(2)."""
-    if _number(_NR["keyctl"], KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0) < 0:
-        raise failure()
-
-
-_python = ctypes.PyDLL(None, use_errno=True)  # keeps the interpreter lock, so the child wakes up holding it
-_clone = _python["syscall"]
-_clone.argtypes = (_long, _ulong, _long, _long, _long, _long)
-_clone.restype = _long
-_before_fork, _after_fork_child, _after_fork_parent = (
-    _python["PyOS_BeforeFork"],
-    _python["PyOS_AfterFork_Child"],
-    _python["PyOS_AfterFork_Parent"],
-)
-for _function in (_before_fork, _after_fork_child, _after_fork_parent):
-    _function.argtypes, _function.restype = (), None
-
-
-def clone(flags: int) -> int:
-    """Do as os.fork() does, with the child in the new namespaces of ``flags``. clone(2), no CLONE_VM.
-
-    One call instead of fork, unshare, fork: the child is the caller's own child, and PID 1 where CLONE_NEWPID is
-    given. CPython's own hooks are called around it, as os.fork() does.
-    """
-    _before_fork()
-    pid: int = _clone(_NR["clone"], flags | SIGCHLD, 0, 0, 0, 0)
-    if pid == 0:
-        _after_fork_child()
-        return 0
-    error = failure() if pid < 0 else None
-    _after_fork_parent()
-    if error is not None:
-        raise error
-    return pid
-
-
 def capget() -> tuple[int, int, int]:
     """Return this process's effective, permitted and inheritable capabilities as bit sets. capget(2)."""
     data = ctypes.create_string_buffer(24)
     header = u32(_LINUX_CAPABILITY_VERSION_3, 0)
-    if _capget(_NR["capget"], header, data) < 0:
+    if _capget(NR["capget"], header, data) < 0:
         raise failure()
     words = [int.from_bytes(data.raw[at : at + 4], "little") for at in range(0, 24, 4)]
     return words[0] | words[3] << 32, words[1] | words[4] << 32, words[2] | words[5] << 32
-
-
-_capget = _declare("syscall", _long, _bytes, ctypes.c_void_p)
 
 
 def capset(effective: int, permitted: int, inheritable: int) -> None:
     """Set this process's capability sets. capset(2)."""
     low = u32(effective, permitted, inheritable)
     high = u32(effective >> 32, permitted >> 32, inheritable >> 32)
-    if _two_strings(_NR["capset"], u32(_LINUX_CAPABILITY_VERSION_3, 0), low + high) < 0:
+    if _two_strings(NR["capset"], u32(_LINUX_CAPABILITY_VERSION_3, 0), low + high) < 0:
         raise failure()
 
 
@@ -328,50 +271,10 @@ def drop_bounding(keep: int = 0) -> None:
 def raise_ambient(caps: int) -> None:
     """Raise the capabilities of ``caps`` in the ambient set. capabilities(7); EINVAL and EPERM as above."""
     for cap in range(CAP_LAST_CAP + 1):
-        if caps >> cap & 1 and _prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0:
-            if get_errno() not in (1, 22):
-                raise failure()
-
-
-def landlock_abi() -> int:
-    """Return the version of Landlock that the kernel offers, 0 for none. landlock(7)."""
-    version: int = _buffer_size_flags(NR_landlock_create_ruleset, None, 0, LANDLOCK_CREATE_RULESET_VERSION)
-    return max(version, 0)
-
-
-def landlock_create_ruleset(handled_access_fs: int = 0, handled_access_net: int = 0, scoped: int = 0) -> int:
-    """Return a descriptor of a new ruleset. Fields that the kernel doesn't know must be 0. landlock(7)."""
-    size = 24 if scoped else 16 if handled_access_net else 8  # E2BIG on a kernel older than the field
-    attr = u64(handled_access_fs, handled_access_net, scoped)[:size]
-    fd: int = _buffer_size_flags(NR_landlock_create_ruleset, attr, size, 0)
-    if fd < 0:
-        raise failure()
-    return fd
-
-
-def landlock_add_path(ruleset: int, parent_fd: int, allowed_access: int) -> None:
-    """Allow ``allowed_access`` beneath what ``parent_fd`` (may be O_PATH) is open on. landlock(7)."""
-    rule = u64(allowed_access) + u32(parent_fd)  # struct landlock_path_beneath_attr is packed
-    if _add_rule(NR_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, rule, 0) < 0:
-        raise failure()
-
-
-def landlock_restrict(
-    handled_access_fs: int = 0,
-    handled_access_net: int = 0,
-    scoped: int = 0,
-    paths: list[tuple[int, int]] | tuple[tuple[int, int], ...] = (),
-) -> None:
-    """Create a ruleset, add a rule for each (descriptor, allowed access) of ``paths``, and enforce it.
-
-    Needs no_new_privs (or CAP_SYS_ADMIN); holds for this process and its later children. landlock(7).
-    """
-    ruleset = landlock_create_ruleset(handled_access_fs, handled_access_net, scoped)
-    for parent_fd, allowed_access in paths:
-        landlock_add_path(ruleset, parent_fd, allowed_access)
-    if _number(NR_landlock_restrict_self, ruleset, 0, 0, 0) < 0:
-        raise failure()
-    os.close(ruleset)
+        if not caps >> cap & 1 or _prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) == 0:
+            continue
+        if get_errno() not in (1, 22):
+            raise failure()
 
 
 def environ_block() -> tuple[int, int]:
@@ -409,81 +312,9 @@ def getrlimit(resource: int) -> tuple[int, int]:
 
 
 def readable(fd: int) -> bool:
-    """Say whether ``fd`` can be read or has hung up, without waiting: for a pidfd, whether its process died. poll(2)."""
+    """Say whether ``fd`` can be read or has hung up, without waiting. A pidfd: its process died. poll(2)."""
     data = ctypes.create_string_buffer(u32(fd, 1), 8)  # struct pollfd with POLLIN
     count: int = _poll(data, 1, 0)
     if count < 0:
         raise failure()
     return count > 0
-
-
-def interface_up(name: bytes) -> None:
-    """Bring a network interface up. netdevice(7), SIOCSIFFLAGS with IFF_UP."""
-    fd = _socket(2, 2 | os.O_CLOEXEC, 0)  # AF_INET, SOCK_DGRAM | SOCK_CLOEXEC
-    if fd < 0:
-        raise failure(name)
-    try:
-        if _ioctl(fd, 0x8914, name.ljust(16, b"\0") + u32(1) + bytes(20)) < 0:
-            raise failure(name)
-    finally:
-        os.close(fd)
-
-
-_setrlimit = _declare("setrlimit", _int, _bytes)
-_getrlimit = _declare("getrlimit", _int, ctypes.c_void_p)
-_poll = _declare("poll", ctypes.c_void_p, _ulong, _int)
-_socket = _declare("socket", _int, _int, _int)
-_ioctl = _declare("ioctl", _int, _ulong, _bytes)
-RLIMIT_CORE = 4  # asm-generic/resource.h
-RLIMIT_NOFILE = 7
-
-
-def default_signals(*numbers: int) -> None:
-    """Give signals their default action again, in the C library's table, which exec(2) leaves as it is. signal(2)."""
-    for number in numbers:
-        _signal(number, None)  # SIG_DFL
-
-
-def unblock_signal(number: int) -> None:
-    """Take a signal out of the mask. sigprocmask(2), SIG_UNBLOCK."""
-    if _sigprocmask(1, (1 << (number - 1)).to_bytes(128, "little"), None) < 0:
-        raise failure()
-
-
-def getenv(name: bytes) -> bytes | None:
-    """getenv(3): the C library's environment, which os.putenv(), os.unsetenv() and clearenv() change."""
-    value: bytes | None = _getenv(name)
-    return value
-
-
-def clearenv() -> None:
-    """clearenv(3)."""
-    if _clearenv() != 0:
-        raise failure()
-
-
-def argument_array(argv: list[bytes]) -> ctypes.Array[ctypes.c_char_p]:
-    """Return ``argv`` for execvp(), made before a seccomp filter limits what the interpreter can do."""
-    return (ctypes.c_char_p * (len(argv) + 1))(*argv, None)
-
-
-def execvp(path: bytes, argv: ctypes.Array[ctypes.c_char_p]) -> None:
-    """Execute with the C library's environment; a script without ``#!`` is run by /bin/sh. Returns never. execvp(3)."""
-    _execvp(path, argv)
-    raise failure(path)
-
-
-def read_lock(fd: int) -> None:
-    """Take a shared lock on a whole file, or fail at once. fcntl(2), F_SETLK of F_RDLCK, which is all zeros."""
-    if _fcntl(fd, 6, bytes(32)) < 0:
-        raise failure()
-
-
-_signal = _declare("signal", _int, ctypes.c_void_p)
-_signal.restype = ctypes.c_void_p
-_sigprocmask = _declare("sigprocmask", _int, _bytes, ctypes.c_void_p)
-_getenv = _declare("getenv", _bytes)
-_getenv.restype = _bytes
-_clearenv = _declare("clearenv")
-_execvp = _declare("execvp", _bytes, ctypes.POINTER(_bytes))
-_fcntl = _declare("fcntl", _int, _int, _bytes)

@@ -6,12 +6,13 @@ import os
 import sys
 
 from .. import linux
+from . import calls
 from .failure import Failure, Usage
 from .options import Options
 from .parser import parse
 from .privileges import drop_caps
 from .setup import Setup
-from .spawn import clone_child, die_with_parent, report, watch_self
+from .spawn import clone_child, close_others, die_with_parent, report, watch_self
 from .status import StatusFiles
 from .table import Exit, seccomp_program
 from .usage import VERSION, usage
@@ -33,13 +34,7 @@ def main() -> NoReturn:
     argv = [os.fsencode(argument) for argument in sys.argv[1:]]
     options = Options(as_bwrap=True)
     try:
-        if argv == [b"--version"]:
-            raise Exit("version")
-        if options.real_uid != 0 and linux.capget()[1]:
-            raise Usage(b"Unexpected capabilities but not setuid, old file caps config?")
-        linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
-        parse(argv, options)
-        status = Sandbox(options).run()
+        status = run(options, argv)
     except Exit as exit_:
         os.write(1, VERSION if str(exit_) == "version" else usage(own_name()))
         status = 0
@@ -49,16 +44,26 @@ def main() -> NoReturn:
         else:
             os.write(2, usage(own_name()))
         status = FAILED
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - whatever it is: one line, status 1
         report(options, error)
         status = FAILED
     os._exit(status)
 
 
+def run(options: Options, argv: list[bytes]) -> int:
+    """Run the sandbox that ``argv`` asks for; return its status."""
+    if argv == [b"--version"]:
+        raise Exit("version")
+    if options.real_uid != 0 and linux.capget()[1]:
+        raise Usage(b"Unexpected capabilities but not setuid, old file caps config?")
+    linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
+    return Sandbox(parse(argv, options)).run()
+
+
 def restore_what_python_changed() -> None:
     """Undo what the interpreter did to signals and, in the C locale, to the environment (PEP 538)."""
-    linux.default_signals(SIGPIPE, SIGXFSZ, SIGCHLD)
-    if sys.flags.no_site or linux.getenv(b"LC_CTYPE") is not None:
+    calls.default_signals(SIGPIPE, SIGXFSZ, SIGCHLD)
+    if sys.flags.no_site or calls.getenv(b"LC_CTYPE") is not None:
         with open("/proc/self/environ", "rb", buffering=0) as started_with:
             names = {line.partition(b"=")[0] for line in (started_with.readall() or b"").split(b"\0")}
         if b"LC_CTYPE" not in names:
@@ -106,7 +111,7 @@ class Sandbox:
         try:
             die_with_parent(alive)
             self._child()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - nothing may get past this line
             report(options, error)
         os._exit(FAILED)
 
@@ -117,15 +122,15 @@ class Sandbox:
             elif operation == b"unset":
                 os.unsetenv(*values)
             else:
-                linux.clearenv()
+                calls.clearenv()
 
     def _join_user_namespace(self) -> None:
         try:
             linux.setns(self.options.userns_fd, linux.CLONE_NEWUSER)
         except OSError as error:
             if error.errno == EINVAL:
-                text = b"Joining the specified user namespace failed, it might not be a descendant of the current user namespace."
-                raise Failure(text) from None
+                text = b"Joining the specified user namespace failed, it might not be a descendant of the current "
+                raise Failure(text + b"user namespace.") from None
             raise Failure(b"Joining specified user namespace failed", error.errno or 0) from None
 
     # --- outside ---
@@ -151,11 +156,11 @@ class Sandbox:
         os.write(self.release[1], b"\0")
         close_all_but(self.exit_pipe[0], *self.files.needed_at_the_end())
         if self.exit_pipe[0] >= 0:
-            linux.default_signals(SIGINT)
+            calls.default_signals(SIGINT)
             record = os.read(self.exit_pipe[0], 8)
             if record:
                 return self._ended(record[0])
-        linux.default_signals(SIGINT)
+        calls.default_signals(SIGINT)
         while True:
             died, status = os.wait()
             if died == pid:
@@ -169,7 +174,7 @@ class Sandbox:
 
     def _child(self) -> None:
         options = self.options
-        linux.default_signals(SIGINT)
+        calls.default_signals(SIGINT)
         if self.channel is not None:
             self.channel.enter(options.pidns_fd, options.unshare_pid)
         self.files.close_in_child()
@@ -202,7 +207,7 @@ class Sandbox:
             except OSError as error:
                 raise Failure(b"Can't chdir to " + options.chdir, error.errno or 0) from None
             return options.chdir
-        for directory in (self.cwd, linux.getenv(b"HOME")):
+        for directory in (self.cwd, calls.getenv(b"HOME")):
             if directory:
                 try:
                     os.chdir(directory)
@@ -215,18 +220,18 @@ class Sandbox:
         options = self.options
         if options.sync_fd >= 0 and not options.as_pid_1:
             os.close(options.sync_fd)
-        linux.unblock_signal(SIGCHLD)
+        calls.unblock_signal(SIGCHLD)
         if options.die_with_parent:
             linux.prctl(linux.PR_SET_PDEATHSIG, linux.SIGKILL)
         linux.raise_ambient(options.caps)
         path, command = own_command(options.command)
         if options.argv0 is not None:
             command[0] = options.argv0
-        argv = linux.argument_array(command)
+        argv = calls.argument_array(command)
         self._apply_seccomp()
         self.files.setup_finished()
         try:
-            linux.execvp(path, argv)
+            calls.execvp(path, argv)
         except OSError as error:
             self.files.setup_finished()
             report(options, Failure(b"execvp " + path, error.errno or 0))
@@ -238,8 +243,10 @@ class Sandbox:
                 linux.seccomp_filter(program)
             except OSError as error:
                 if error.errno == EINVAL:
-                    text = b"Unable to set up system call filtering as requested: prctl(PR_SET_SECCOMP) reported EINVAL. "
-                    hint = b"(Hint: the kernel needs CONFIG_SECCOMP_FILTER, and the program must be a valid one.)"
+                    text = (
+                        b"Unable to set up system call filtering as requested: prctl(PR_SET_SECCOMP) reported EINVAL."
+                    )
+                    hint = b" (Hint: the kernel needs CONFIG_SECCOMP_FILTER, and the program must be a valid one.)"
                     raise Failure(text + hint) from None
                 raise Failure(b"prctl(PR_SET_SECCOMP)", error.errno or 0) from None
 
@@ -297,13 +304,11 @@ def take_lock(path: bytes) -> None:
     except OSError as error:
         raise Failure(b"Unable to open lock file " + path, error.errno or 0) from None
     try:
-        linux.read_lock(fd)
+        calls.read_lock(fd)
     except OSError as error:
         raise Failure(b"Unable to lock file " + path, error.errno or 0) from None
 
 
 def close_all_but(*keep: int) -> None:
     """Close all descriptors but 0, 1, 2 and ``keep`` (-1 counts as none)."""
-    from .spawn import close_others
-
     close_others([fd for fd in keep if fd >= 0])

@@ -1,3 +1,4 @@
+# ruff: noqa: D102 - what describe, prepare and execute do is said once, in Operation
 """The options that fill the new root with more than one thing: files from descriptors, /proc, /dev, overlays."""
 
 from __future__ import annotations
@@ -174,7 +175,9 @@ class Overlay(Mounted):
     __slots__ = ("layers", "opened", "options", "temporary")
     fstype = b"overlay"
 
-    def __init__(self, dest: bytes, layers: list[bytes], upper: tuple[bytes, ...] = (), temporary: bool = False):
+    def __init__(
+        self, dest: bytes, layers: list[bytes], upper: tuple[bytes, ...] = (), temporary: bool = False
+    ) -> None:
         self.dest = dest
         self.layers = (*upper, *reversed(layers))  # the kernel wants the topmost layer first
         self.temporary = temporary
@@ -184,7 +187,7 @@ class Overlay(Mounted):
     def describe(self) -> bytes:
         return b"overlay %s with %s" % (self.dest, b", ".join(self.layers))
 
-    def prepare(self, setup: Setup) -> None:
+    def prepare(self, setup: Setup) -> None:  # noqa: ARG002 - as all operations
         for path in self.layers:
             try:
                 self.opened.append(os.open(path, linux.O_PATH_CLOEXEC))
@@ -216,8 +219,8 @@ class Overlay(Mounted):
     def _beside(self, base: int) -> list[int]:
         """Make upper and working directories where the sandbox can't see them."""
         made = []
-        for kind in ("upper", "work"):
-            name = "tmp-overlay-%s-%d" % (kind, self.opened[0])
+        for kind in (b"upper", b"work"):
+            name = b"tmp-overlay-%s-%d" % (kind, self.opened[0])
             os.mkdir(name, 0o755, dir_fd=base)
             made.append(os.open(name, linux.O_PATH_DIRECTORY, dir_fd=base))
         return made

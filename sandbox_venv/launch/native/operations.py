@@ -1,3 +1,4 @@
+# ruff: noqa: D102 - what describe, prepare and execute do is said once, in Operation
 """The options that change the file system: one class each, what it says (`describe`) beside what it does.
 
 `prepare` runs for all of them, in order, while the host's root is still the root; it opens what is bound.
@@ -262,7 +263,7 @@ class Hostname(Operation):
     def describe(self) -> bytes:
         return b"set the host name %s" % self.dest
 
-    def execute(self, setup: Setup) -> None:
+    def execute(self, setup: Setup) -> None:  # noqa: ARG002 - as all operations
         try:
             linux.sethostname(self.dest)
         except OSError as error:

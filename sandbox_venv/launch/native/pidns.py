@@ -1,12 +1,15 @@
-"""--pidns: entering a PID namespace that exists takes a fork, whose pid only the kernel can translate for the caller."""
+"""--pidns: entering a PID namespace takes a fork, whose pid only the kernel can translate for the caller."""
 
 from __future__ import annotations
 
-import _socket
 import os
 
 from .. import linux
 from .failure import Failure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import _socket
 
 UCRED = 12  # bytes of struct ucred, unix(7)
 
@@ -15,20 +18,22 @@ class PidChannel:
     """A socket over which the last of the forks says who it is. Made before the first of them."""
 
     def __init__(self) -> None:
+        import _socket  # for this rare option only; before the root changes
+
+        self._module = _socket
         linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)  # so that the last fork becomes this process's child
-        self.reader, self.writer = (
-            _socket.socket(fileno=fd)
-            for fd in map(_detach, _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC))
-        )
+        pair = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+        self.reader: _socket.socket = pair[0]
+        self.writer: _socket.socket = pair[1]
         self.reader.setsockopt(_socket.SOL_SOCKET, _socket.SO_PASSCRED, 1)
 
     def receive(self) -> int:
         """Return the pid of the process that called `enter`, as this process sees it."""
         self.writer.close()
-        _, ancillary, _, _ = self.reader.recvmsg(1, _socket.CMSG_SPACE(UCRED))
+        _, ancillary, _, _ = self.reader.recvmsg(1, self._module.CMSG_SPACE(UCRED))
         self.reader.close()
         for level, kind, data in ancillary:
-            if level == _socket.SOL_SOCKET and kind == _socket.SCM_CREDENTIALS:
+            if (level, kind) == (self._module.SOL_SOCKET, self._module.SCM_CREDENTIALS):
                 return int.from_bytes(data[:4], "little")
         raise Failure(b"No pid returned on socket")
 
@@ -46,18 +51,11 @@ class PidChannel:
             except OSError as error:
                 raise Failure(b"unshare pid ns", error.errno or 0) from None
             self._fork()
-        self.writer.sendmsg([b"\0"], [(_socket.SOL_SOCKET, _socket.SCM_CREDENTIALS, self._credentials())])
+        credentials = linux.u32(os.getpid(), os.geteuid(), os.getegid())
+        self.writer.sendmsg([b"\0"], [(self._module.SOL_SOCKET, self._module.SCM_CREDENTIALS, credentials)])
         self.writer.close()
 
     @staticmethod
     def _fork() -> None:
         if os.fork():
             os._exit(0)
-
-    @staticmethod
-    def _credentials() -> bytes:
-        return linux.u32(os.getpid(), os.geteuid(), os.getegid())
-
-
-def _detach(end: _socket.socket) -> int:
-    return end.detach()

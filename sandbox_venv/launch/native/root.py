@@ -86,7 +86,7 @@ class NewRoot:
         try:
             os.mkdir(name, mode, dir_fd=parent)
         except OSError as error:
-            if error.errno != EEXIST and error.errno != EROFS:
+            if error.errno not in (EEXIST, EROFS):
                 raise _error(b"Can't mkdir " + dest, dest, error) from None
         return self._walk(dest, b"Can't mkdir " + dest, -1, DIRECTORY, -1)
 
@@ -119,7 +119,7 @@ class NewRoot:
         try:
             os.mknod(name, S_IFREG | mode, dir_fd=parent)
         except OSError as error:
-            if error.errno != EEXIST and error.errno != EROFS:
+            if error.errno not in (EEXIST, EROFS):
                 raise _error(text, dest, error) from None
         try:
             fd = os.open(name, linux.O_PATH_NOFOLLOW, dir_fd=parent)

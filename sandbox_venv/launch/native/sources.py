@@ -113,10 +113,11 @@ class Sources:
         if self.modern:
             try:
                 linux.mount_setattr(fd, 0, attributes)
-                return
             except OSError as error:
                 if error.errno not in (ENOSYS, EPERM):
                     raise
+            else:
+                return
         add_flags(fd, attributes)
 
     # --- the fallback: what mount_setattr does at once ---
@@ -163,9 +164,7 @@ def add_flags(fd: int, attributes: int) -> None:
     """
     has = os.fstatvfs(fd).f_flag & (linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
     try:
-        linux.mount(
-            b"none", proc_path(fd), None, linux.MS_SILENT | linux.MS_BIND | linux.MS_REMOUNT | has | attributes
-        )
+        linux.mount(b"none", proc_path(fd), None, linux.MS_SILENT | linux.MS_BIND | linux.MS_REMOUNT | has | attributes)
     except OSError as error:
         if error.errno != EINVAL or has & attributes != attributes:
             raise

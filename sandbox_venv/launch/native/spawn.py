@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from .. import linux
+from . import calls
 from .failure import LOG_ERR, Failure, write_line
 from .options import Options
 from .setup import Setup
@@ -20,7 +21,7 @@ LAUNCHER_FAILED = 125
 
 def spawn(
     options: Options,
-    child_main: Callable[[], NoReturn],
+    child_main: Callable[[], object],
     pdeathsig: bool = True,
     keep_fds: Iterable[int] = (),
 ) -> int:
@@ -56,9 +57,9 @@ def spawn(
         die_with_parent(alive[:1])  # changed credentials reset it
         close_others(keep_fds)
         child_main()
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - nothing may get past this line
         failed = report(options, error)
-    _end(options, failed)
+    return _end(options, failed)
 
 
 def _end(options: Options, failed: int) -> NoReturn:
@@ -73,7 +74,7 @@ def _end(options: Options, failed: int) -> NoReturn:
 def clone_child(options: Options) -> int:
     """Fork into the namespaces of ``options``, with bubblewrap's words for what can go wrong."""
     try:
-        return linux.clone(options.clone_flags())
+        return calls.clone(options.clone_flags())
     except OSError as error:
         number = error.errno or 0
     if options.unshare_user and number == EINVAL:
@@ -130,7 +131,7 @@ def report(options: Options, error: BaseException) -> int:
         number = error.errno or 0
         line = b"set up the sandbox: " + os.strerror(number).encode()
     else:
-        number, line = 0, ("set up the sandbox: %s: %s" % (type(error).__name__, error)).encode("utf-8", "replace")
+        number, line = 0, f"set up the sandbox: {type(error).__name__}: {error}".encode("utf-8", "replace")
     if options.as_bwrap:
         write_line((b"<" + LOG_ERR + b">" if options.level_prefix else b"") + b"bwrap: " + line)
     else:

@@ -177,7 +177,7 @@ def _cap_drop(options: Options, name: bytes) -> None:
     options.caps = 0 if name.upper() == b"ALL" else options.caps & ~cap_bit(name)
 
 
-def _label(options: Options, label: bytes) -> None:
+def _label(_options: Options, _label: bytes) -> None:
     raise Usage(b"labeling not supported on this system")
 
 
@@ -204,7 +204,7 @@ def seccomp_program(fd: int) -> bytes:
 
 
 def _exit(what: str) -> tuple[int, Handler]:
-    def leave(options: Options) -> None:
+    def leave(_options: Options) -> None:
         raise Exit(what)
 
     return 0, leave

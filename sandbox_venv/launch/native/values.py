@@ -46,13 +46,11 @@ def read_all(fd: int, text: bytes) -> bytes:
 
 def size(text: bytes) -> int:
     """Read a number of bytes: decimal, 0octal or 0xhexadecimal."""
-    try:
-        if not text[:1].isdigit() or text.translate(None, b"0123456789abcdefABCDEFxX"):
-            raise ValueError
-        base = 16 if text[:2].lower() == b"0x" else 8 if text.startswith(b"0") else 10
-        value = int(text, base)
-    except ValueError:
-        value = 0
+    base = 16 if text[:2].lower() == b"0x" else 8 if text.startswith(b"0") else 10
+    digits = text[2:] if base == 16 else text
+    value = 0
+    if digits and not digits.translate(None, b"0123456789abcdefABCDEF"[: base if base < 16 else 22]):
+        value = int(digits, base)
     if not 0 < value < 1 << 64:
         raise Usage(b"--size takes a non-zero number of bytes")
     if value > MAX_TMPFS_BYTES:
