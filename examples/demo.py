@@ -42,11 +42,11 @@ def main() -> int:
     print("+ sandbox-venv wrap .venv")
     wrap = [TOOL, "wrap", ".venv", "--backend", chosen.backend]
     subprocess.run(wrap, cwd=project, env=environment, check=True)
-    environment |= {"DEMO_HOME": str(home), "DEMO_PID": str(os.getpid()), "DEMO_PORT": str(serve())}
+    given = {"DEMO_HOME": home, "DEMO_PID": os.getpid(), "DEMO_PORT": serve()}
     print("+ python reach.py, and then .venv/bin/python reach.py\n", flush=True)
-    plain = run_in_terminal([PYTHON, "reach.py"], project, environment | {"DEMO_DOTENV": "from .env"})
+    plain = run_in_terminal([PYTHON, "reach.py"], project, environment, {**given, "DEMO_DOTENV": "from .env"})
     look_for_traces(plain[0], home, project)
-    boxed = run_in_terminal([str(project / ".venv/bin/python"), "reach.py"], project, environment)
+    boxed = run_in_terminal([str(project / ".venv/bin/python"), "reach.py"], project, environment, given)
     look_for_traces(boxed[0], home, project)
     return report(plain, boxed, canary)
 
@@ -87,16 +87,21 @@ def serve() -> int:
     return int(server.getsockname()[1])
 
 
-def run_in_terminal(argv: list[str], project: Path, environment: dict[str, str]) -> list[dict[str, str]]:
-    """Run a program on a terminal of its own, which it may abuse, and return what it found."""
+def run_in_terminal(
+    argv: list[str], project: Path, environment: dict[str, str], given: dict[str, object]
+) -> list[dict[str, str]]:
+    """Run a program on a terminal of its own, which it may abuse, and return what it found.
+
+    A person's shell comes first, with ``environment``; ``given`` is what is given to this one process.
+    """
     result = project / "found.json"
     result.unlink(missing_ok=True)
     terminal, end = os.openpty()
-    # A shell in between has the environment from its start, as a person's shell has it.
     shell = ["setsid", "--ctty", "--wait", "/bin/sh", "-c", '"$@"; exit $?', "sh"]
+    variables = ["env", *(f"{name}={value}" for name, value in given.items())]
     with tempfile.TemporaryFile("w+") as errors:
         done = subprocess.run(
-            [*shell, *argv, result.name],
+            [*shell, *variables, *argv, result.name],
             cwd=project,
             env=environment,
             stdin=end,
