@@ -7,7 +7,6 @@ executable stub in the state directory by its absolute path: nothing is looked u
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 BEGIN = b"\n# >>> sandbox-venv >>>\n"
@@ -56,8 +55,3 @@ def strip_block(text: bytes) -> bytes:
     start = text.find(BEGIN)
     end = text.find(END, start)
     return text if start < 0 or end < 0 else text[:start] + text[end + len(END) :]
-
-
-def is_script(name: str) -> bool:
-    """Tell whether a name in ``bin/`` is one that the user's shell sources: never a launcher there."""
-    return re.match(r"(de)?activate([._-]|$)", name, re.IGNORECASE) is not None

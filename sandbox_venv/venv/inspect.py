@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from ..errors import SandboxError
 from ..state import user_home
-from .activate import is_script
 from .base import NAME, BaseInfo, base_info, follow
 
 if TYPE_CHECKING:
@@ -201,6 +200,11 @@ def _check_prefix(base: BaseInfo) -> None:
             f"use base interpreter {str(base.executable)!r}: its prefix {str(base.prefix)!r} holds your home directory",
             "install that Python in a directory of its own",
         )
+
+
+def is_script(name: str) -> bool:
+    """Tell whether a name in ``bin/`` is one that the user's shell sources: never a launcher there."""
+    return re.match(r"(de)?activate([._-]|$)", name, re.IGNORECASE) is not None
 
 
 def list_entries(folder: Path | int) -> tuple[str, ...]:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import files
-from .activate import is_script, strip_block
+from .activate import strip_block
 from .base import NAME
+from .inspect import is_script
 from .launchers import MAX_LAUNCHER, launcher_text
 from .record import Found, Record
 

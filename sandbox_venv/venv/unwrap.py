@@ -16,8 +16,8 @@ from pathlib import Path
 from ..errors import SandboxError
 from ..state import StateDir, state_hint
 from . import files
-from .activate import is_script, strip_block
-from .inspect import locate
+from .activate import strip_block
+from .inspect import is_script, locate
 from .record import RECORD, Found, Record, find_record
 from .tree import (
     FOUND,

@@ -21,9 +21,9 @@ from ..state import StateDir, state_hint, user_home
 from ..toolcode import tool_interpreter
 from . import files
 from .accounts import group_text, passwd_text
-from .activate import STUB, add_block, is_script, strip_block
+from .activate import STUB, add_block, strip_block
 from .allowed import check_allowed
-from .inspect import VenvInfo, inspect_venv, is_entry, locate
+from .inspect import VenvInfo, inspect_venv, is_entry, is_script, locate
 from .launchers import MAX_LAUNCHER, launcher_text, looks_like_launcher, stub
 from .record import Found, Record, find_record, write_record
 from .tree import (
