@@ -89,13 +89,14 @@ class Bind(Operation):
         if source is None:
             return
         root = setup.root
-        target = root.directory(self.dest) if source.is_directory else root.file(self.dest)
+        target, name = (root.directory(self.dest), b"") if source.is_directory else root.file_place(self.dest)
         try:
-            setup.sources.attach(source, target)
+            setup.sources.attach(source, target, name)
         except OSError as error:
             text = b"Can't bind mount /oldroot%s on /newroot/%s: Unable to mount source on destination"
             raise Failure(text % (self.source, self.dest.lstrip(b"/")), error.errno or 0, mounting=True) from None
-        os.close(target)
+        if not name:
+            os.close(target)
         if source.is_directory:
             root.covered()
         source.close()

@@ -112,6 +112,18 @@ class NewRoot:
             self._parents[head] = fd
         return fd, name or b"."
 
+    def file_place(self, dest: bytes) -> tuple[int, bytes]:
+        """Return where a file can be mounted: a directory and the name of an empty file, made there just now.
+
+        The directory's descriptor belongs to the root. Where ``dest`` is there already: a descriptor of it, no name.
+        """
+        parent, name = self.parent(dest)
+        try:
+            os.mknod(name, S_IFREG | 0o444, dir_fd=parent)
+        except OSError:
+            return self.file(dest), b""
+        return parent, name
+
     def file(self, dest: bytes, parent_mode: int = 0o755, mode: int = 0o444) -> int:
         """Return an O_PATH descriptor of ``dest``, which is no directory; made, empty, where it is missing."""
         parent, name = self.parent(dest, parent_mode)

@@ -65,7 +65,7 @@ class Setup:
         """Become who the sandbox's user is, or root for the time being where devpts asks for it."""
         options = self.options
         self.proc = os.open("/proc", linux.O_PATH_DIRECTORY)
-        if options.unshare_user or options.userns_fd >= 0:
+        if (options.unshare_user and not self.second_follows()) or options.userns_fd >= 0:
             linux.drop_bounding(options.caps)
         if options.userns_fd >= 0:
             self._switch_ids()
@@ -73,7 +73,7 @@ class Setup:
             network.loopback_up()
         if options.unshare_user and options.userns_block_fd < 0:
             if options.needs_devpts:
-                self.ns_uid = self.ns_gid = 0
+                self.ns_uid = self.ns_gid = 0  # devpts belongs to root, who must be mapped when it is mounted
             self.write_maps(self.ns_uid, options.real_uid, self.ns_gid, options.real_gid, deny_groups=True)
 
     def _switch_ids(self) -> None:
@@ -155,8 +155,7 @@ class Setup:
                 linux.setns(options.userns2_fd, linux.CLONE_NEWUSER)
             except OSError as error:
                 raise Failure(b"Setting userns2 failed", error.errno or 0) from None
-        changed = (self.ns_uid, self.ns_gid) != (options.uid, options.gid)
-        if not options.unshare_user or options.userns_block_fd >= 0 or not (changed or options.disable_userns):
+        if not self.second_follows():
             return
         if options.disable_userns:
             self._limit_user_namespaces()
@@ -166,6 +165,14 @@ class Setup:
             raise Failure(b"unshare user ns", error.errno or 0) from None
         linux.drop_bounding(options.caps)
         self.write_maps(options.uid, self.ns_uid, options.gid, self.ns_gid, deny_groups=False)
+
+    def second_follows(self) -> bool:
+        """Say whether the mounts are made in a user namespace that is then left for another one."""
+        options = self.options
+        if not options.unshare_user or options.userns_block_fd >= 0:
+            return False
+        as_root = options.needs_devpts and (options.uid, options.gid) != (0, 0)
+        return as_root or options.disable_userns
 
     def _limit_user_namespaces(self) -> None:
         """Allow the one user namespace that is made next, and none after it. namespaces(7), /proc/sys/user."""
