@@ -188,7 +188,7 @@ def _runnable(asked: Asked, plan) -> str:  # type: ignore[no-untyped-def]
     command = [os.fsencode(word) for word in asked.command] or [plan.meta[b"bin"] + b"/python"]
     session = Session(plan, command, mask=0, path_first=True)
     options = session.options()
-    return command_line(plan, [*options, b"--chdir", session.directory()], session.environment(), command)
+    return command_line([*options, b"--chdir", session.directory()], session.environment(), command)
 
 
 def trust(words: list[str]) -> int:

@@ -19,6 +19,9 @@ import stat
 
 PATH_FLAGS = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
+COVERING = (b"--tmpfs", b"--ro-bind", b"--bind", b"--ro-bind-try", b"--bind-try", b"--dev-bind", b"--dev-bind-try")
+"""Options that lay a mount over what was at their mount point."""
+
 
 def open_path(path: bytes) -> int:
     """Open ``path`` (absolute) with O_PATH, following no link in any component.
@@ -64,6 +67,8 @@ class Slots:
         for kind, first, second in zip(slots[::3], slots[1::3], slots[2::3]):
             if kind[:2] == b"--":
                 self.options += [item for item in (kind, first, second) if item]
+                if kind in COVERING:
+                    self._cover(second or first)
             elif kind == b"+":
                 self.options += [item for item in (first, second) if item]
             elif kind == b"protect":
@@ -89,9 +94,19 @@ class Slots:
         self._add(b"--ro-bind-fd" if kind[:2] == b"ro" else b"--bind-fd", fd, target, status)
 
     def _add(self, option: bytes, fd: int, target: bytes, status: os.stat_result) -> None:
+        self._cover(target)
         self.descriptors.append(fd)
         self.options += [option, b"%d" % fd, target]
         self.verify += [target, b"%d" % status.st_dev, b"%d" % status.st_ino]
+
+    def _cover(self, target: bytes) -> None:
+        """Forget what is to be verified at or below a mount point that is mounted over."""
+        below = target + b"/"
+        old = self.verify
+        self.verify = []
+        for at in range(0, len(old), 3):
+            if old[at] != target and not old[at].startswith(below):
+                self.verify += old[at : at + 3]
 
     def _protect(self, project: bytes) -> None:
         top = open_path(project)

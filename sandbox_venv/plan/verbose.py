@@ -25,9 +25,9 @@ def plain_options(options: Sequence[bytes], verify: Sequence[bytes]) -> list[byt
     return result
 
 
-def command_line(plan: Plan, options: Sequence[bytes], env: Sequence[bytes], argv: Sequence[bytes]) -> str:
+def command_line(options: Sequence[bytes], env: Sequence[bytes], argv: Sequence[bytes]) -> str:
     """Return the command line, quoted for a shell."""
-    words = [plan.meta[b"bwrap"] or b"bwrap", b"--clearenv"]
+    words = [b"bwrap", b"--clearenv"]
     for item in env:
         name, _, value = item.partition(b"=")
         words += [b"--setenv", name, value]
@@ -46,5 +46,5 @@ def announce(plan: Plan, options: Sequence[bytes], config: dict[str, object]) ->
     lines = []
     if plan.seccomp_allow or plan.seccomp_deny:
         lines.append(f"sandbox-venv/seccomp: allowing {os.fsdecode(plan.meta[b'allowed'])} syscalls")
-    lines.append(f"sandbox-venv/wrapper: exec {command_line(plan, [*options, *extra], env, argv)}")
+    lines.append(f"sandbox-venv/wrapper: exec {command_line([*options, *extra], env, argv)}")
     os.write(2, os.fsencode("\n".join(lines) + "\n"))
