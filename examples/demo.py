@@ -39,7 +39,7 @@ def main() -> int:
         "HOME": str(home),
         "AWS_SECRET_ACCESS_KEY": canary,
     }
-    print("+ sandbox-venv wrap .venv")
+    print("+ sandbox-venv wrap .venv", flush=True)
     wrap = [TOOL, "wrap", ".venv", "--backend", chosen.backend]
     subprocess.run(wrap, cwd=project, env=environment, check=True)
     given = {"DEMO_HOME": home, "DEMO_PID": os.getpid(), "DEMO_PORT": serve()}
