@@ -27,7 +27,7 @@ def resolve_closure(
 
     Args:
         roots: host executables and single ELF files, absolute; what is no ELF file among them is skipped.
-        trees: directories scanned for ELF files (site-packages, lib-dynload).
+        trees: directories scanned for ELF files (site-packages, lib-dynload). Like *inside*.
         inside: directories that are visible inside anyway (the venv, the base prefix). Untrusted: what is
             found through a file in one, or in one of the trees, must really lie in *allowed*.
         allowed: directories where such a library may lie, or None: the system's library directories

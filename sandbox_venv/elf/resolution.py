@@ -35,7 +35,7 @@ class Resolution:
         if allowed is None:
             allowed = (*system_library_directories(), *inside)
         self.walker = PathWalker((*allowed, *trees), (*inside, *trees))
-        self.findings = Findings(PathWalker(inside, ()).allowed)
+        self.findings = Findings(PathWalker((*inside, *trees), ()).allowed)
         self._loaders: dict[tuple[str | None, str], ProgramLoader] = {}
         self._interpreters: dict[Abi, str] = {}
         self._loader_names: set[str] = set()

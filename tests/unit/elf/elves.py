@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
 import shutil
 import struct
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,13 +34,14 @@ def need(program: str) -> str:
 
 @dataclass(frozen=True)
 class Built:
-    """How a library or program is linked."""
+    """How a library or program is linked; options are ld(1)'s, flags the compiler's."""
 
     needed: Sequence[str | Path] = ()
     soname: str | None = None
     rpath: str | None = None
     runpath: str | None = None
     options: Sequence[str] = ()
+    flags: Sequence[str] = ()
     program: bool = False
     compiler: str = "gcc"
 
@@ -47,41 +50,45 @@ def build(path: Path, **how: object) -> Path:
     """Link a real ELF file at ``path``; see Built. Libraries to link are paths, or names that need not exist."""
     built = Built(**how)  # type: ignore[arg-type]
     path.parent.mkdir(parents=True, exist_ok=True)
-    command: list[str] = [need(built.compiler), "-x", "c", "-", "-o", str(path), "-Wl,--no-as-needed"]
-    command += ["-Wl,--unresolved-symbols=ignore-all"]
-    if not built.program:
-        command += ["-shared", "-nostdlib", "-fPIC"]
+    words = ["--no-as-needed", "--unresolved-symbols=ignore-all", *built.options]
     if built.soname:
-        command.append(f"-Wl,-soname,{built.soname}")
+        words += ["-soname", built.soname]
     if built.rpath is not None:
-        command += ["-Wl,--disable-new-dtags", f"-Wl,-rpath,{built.rpath}"]
+        words += ["--disable-new-dtags", "-rpath", built.rpath]
     if built.runpath is not None:
-        command += ["-Wl,--enable-new-dtags", f"-Wl,-rpath,{built.runpath}"]
-    command += built.options
-    command += ["-x", "none", *(str(stub(path.parent, item)) for item in built.needed)]
-    source = "int main(void) { return 0; }\n" if built.program else "int nothing;\n"
-    subprocess.run(command, input=source, text=True, check=True, capture_output=True)
+        words += ["--enable-new-dtags", "-rpath", built.runpath]
+    inputs = [str(object_file(program=built.program)), *(str(stub(item)) for item in built.needed)]
+    if built.program:
+        command = [need(built.compiler), "-o", str(path), *built.flags]
+        command += [word for option in words for word in ("-Xlinker", option)]
+    else:
+        command = [need("ld"), "-shared", "-o", str(path), *words]
+    subprocess.run([*command, *inputs], check=True, capture_output=True)
     return path
 
 
-def stub(near: Path, item: str | Path) -> Path:
+def stub(item: str | Path) -> Path:
     """Return something to link against: the path itself, or an empty library with the name as its SONAME."""
-    if isinstance(item, Path):
-        return item
-    target = near / ".stubs" / item.replace("/", "_")
-    if not target.exists():
-        target.parent.mkdir(exist_ok=True)
-        shutil.copyfile(_empty_library(item), target)
+    return item if isinstance(item, Path) else _stub(item)
+
+
+@functools.cache
+def _stub(soname: str) -> Path:
+    target = object_file(program=False).parent / soname.replace("/", "_")
+    command = [need("ld"), "-shared", "-o", str(target), "-soname", soname, str(object_file(program=False))]
+    subprocess.run(command, check=True, capture_output=True)
     return target
 
 
 @functools.cache
-def _empty_library(soname: str) -> Path:
-    import tempfile
-
-    path = Path(tempfile.mkdtemp(prefix="sandbox-venv-elf-")) / "stub.so"
-    command = [need("gcc"), "-shared", "-nostdlib", "-x", "c", "/dev/null", "-o", str(path)]
-    subprocess.run([*command, f"-Wl,-soname,{soname}"], check=True, capture_output=True)
+def object_file(*, program: bool) -> Path:
+    """Compile what all the files consist of; linking alone is ten times as fast as gcc."""
+    directory = Path(tempfile.mkdtemp(prefix="sandbox-venv-elf-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    path = directory / "object.o"
+    source = "int main(void) { return 0; }\n" if program else "int nothing;\n"
+    command = [need("gcc"), "-fPIC", "-c", "-x", "c", "-", "-o", str(path)]
+    subprocess.run(command, input=source, text=True, check=True, capture_output=True)
     return path
 
 

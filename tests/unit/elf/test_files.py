@@ -67,15 +67,15 @@ def test_very_deep_trees_end(tmp_path: Path):
     assert len(scan_tree(str(tmp_path)).files) == files.MAX_DEPTH
 
 
-def test_thirty_thousand_files_are_scanned_in_no_time(tmp_path: Path):
-    for number in range(100):
+def test_three_thousand_files_are_scanned_in_no_time(tmp_path: Path):
+    for number in range(30):
         directory = tmp_path / str(number)
         directory.mkdir()
         for name in range(100):
             (directory / f"{name}.py").touch()
     start = time.process_time()
     assert scan_tree(str(tmp_path)).files == []
-    assert time.process_time() - start < 0.25
+    assert time.process_time() - start < 0.1
 
 
 def test_fifo_socket_device_and_link_are_not_opened(tmp_path: Path):

@@ -62,7 +62,7 @@ def test_system_files_read_as_pyelftools_reads_them():
 def test_built_library_says_what_it_was_linked_with(tmp_path: Path):
     path = build(
         tmp_path / "liba.so", soname="liba.so.1", needed=["libb.so.2", "libc.so.6"], runpath="$ORIGIN/x:/opt/y",
-        options=["-Wl,-z,nodefaultlib"],
+        options=["-z", "nodefaultlib"],
     )  # fmt: skip
     facts = facts_of(path)
     assert facts == by_pyelftools(path)
@@ -79,7 +79,7 @@ def test_program_says_its_interpreter_and_rpath(tmp_path: Path):
 
 
 def test_filters_are_needed_and_auxiliary_ones_are_optional(tmp_path: Path):
-    path = build(tmp_path / "liba.so", options=["-Wl,--filter=libf.so", "-Wl,--auxiliary=libx.so"])
+    path = build(tmp_path / "liba.so", options=["--filter=libf.so", "--auxiliary=libx.so"])
     facts = facts_of(path)
     assert (facts.needed, facts.auxiliary) == (("libf.so",), ("libx.so",))
 
@@ -103,7 +103,7 @@ def test_names_that_are_not_utf8_come_back_as_the_bytes_they_were(tmp_path: Path
 
 
 def test_static_program_needs_nothing(tmp_path: Path):
-    facts = facts_of(build(tmp_path / "p", program=True, options=["-static"]))
+    facts = facts_of(build(tmp_path / "p", program=True, flags=["-static"]))
     assert (facts.interpreter, facts.needed) == (None, ())
 
 
@@ -132,7 +132,7 @@ def test_malformed_files_are_refused_with_a_reason(tmp_path: Path, data: bytes, 
 
 
 def test_millions_of_tags_cost_no_more_than_thousands(tmp_path: Path):
-    path = write(tmp_path / "f", forge(tags=[(1, 0)] * 2_000_000))
+    path = write(tmp_path / "f", forge(tags=[(1, 0)] * 1_000_000))
     start = time.perf_counter()
     with pytest.raises(MalformedElf, match=f"more than {MAX_DYNAMIC_BYTES // 16} dynamic tags"):
         facts_of(path)
@@ -165,7 +165,7 @@ def parse_bytes(data: bytes) -> None:
         os.close(fd)
 
 
-@settings(max_examples=400, deadline=500)
+@settings(max_examples=200, deadline=500)
 @given(
     which=st.sampled_from(range(len(HEADS))),
     flips=st.lists(st.tuples(st.integers(0, 2**31), st.integers(0, 255)), max_size=24),
@@ -177,9 +177,10 @@ def test_damaged_files_are_read_or_refused_never_anything_else(
 ):
     data = bytearray(HEADS[which])
     dynamic = next(s for s in ELFFile(io.BytesIO(HEADS[which])).iter_segments() if s["p_type"] == "PT_DYNAMIC")
-    places = [*range(900), *range(dynamic["p_offset"], dynamic["p_offset"] + dynamic["p_filesz"])]
     for at, value in flips:
-        data[(places[at % len(places)] if in_tables else at) % len(data)] = value
+        place = at % (900 + dynamic["p_filesz"])  # in the headers, or else in the dynamic section
+        place = place if place < 900 else dynamic["p_offset"] + place - 900
+        data[(place if in_tables else at) % len(data)] = value
     parse_bytes(bytes(data[:end]))
 
 
