@@ -9,8 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 
-from ..errors import SandboxError
-from ..state import StateDir, state_hint
+from ..state import StateDir
 from . import files
 from .inspect import list_entries
 from .launchers import launcher_text
@@ -84,7 +83,4 @@ def adopt(record: Record, state: StateDir, out: Say = quiet) -> list[str]:
         try:
             return _adopt(current, state)
         except OSError as error:
-            where = f" {error.filename!r}" if error.filename else ""
-            raise SandboxError(
-                f"take over entry points of {str(record.venv)!r}:{where} {error.strerror}", state_hint(error.errno)
-            ) from None
+            raise files.as_error(f"take over entry points of {str(record.venv)!r}", error) from None

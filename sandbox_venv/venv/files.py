@@ -11,9 +11,10 @@ import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import SandboxError
-from ..state import write_new
+from ..state import state_hint, write_new
 from .record import Found
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -100,11 +101,25 @@ def read_file(folder: int, name: str, limit: int) -> bytes | None:
         fd = os.open(name, READ, dir_fd=folder)
     except OSError:
         return None
-    with open(fd, "rb") as file:
+    with closing(fd):
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             return None
-        data = file.read(limit + 1)
+        with open(fd, "rb", closefd=False) as file:
+            data = file.read(limit + 1)
     return None if len(data) > limit else data
+
+
+def open_regular(folder: int, name: str) -> BinaryIO:
+    """Open a regular file for reading.
+
+    Raises:
+        OSError: it can't be read, or is (by now) anything else.
+    """
+    fd = os.open(name, READ, dir_fd=folder)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "not a regular file", name)
+    return open(fd, "rb")
 
 
 def describe(folder: int, name: str) -> Found | None:
@@ -124,10 +139,16 @@ def describe(folder: int, name: str) -> Found | None:
     if not stat.S_ISREG(status.st_mode):
         return Found("other", mode)
     total = hashlib.sha256()
-    with open(os.open(name, READ, dir_fd=folder), "rb") as file:
+    with open_regular(folder, name) as file:
         while chunk := file.read(CHUNK):
             total.update(chunk)
     return Found("file", mode, status.st_size, total.hexdigest(), mtime_ns=status.st_mtime_ns)
+
+
+def as_error(action: str, error: OSError) -> SandboxError:
+    """Return the one line for what went wrong in the midst of ``action``."""
+    where = f" {error.filename!r}:" if isinstance(error.filename, (str, bytes)) else ""
+    return SandboxError(f"{action}:{where} {error.strerror}", state_hint(error.errno))
 
 
 def remove(folder: int, name: str) -> None:
@@ -153,9 +174,7 @@ def copy(source: int, name: str, target: int, new: str) -> None:
     if stat.S_ISLNK(status.st_mode):
         os.symlink(os.readlink(name, dir_fd=source), new, dir_fd=target)
         return
-    with open(os.open(name, READ, dir_fd=source), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", name)
+    with open_regular(source, name) as file:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with open(os.open(new, flags, 0o600, dir_fd=target), "wb") as out:
             shutil.copyfileobj(file, out, CHUNK)

@@ -70,9 +70,15 @@ def open_tree(venv: Path) -> Tree:
 
         top = opened(files.open_own(opened(files.open_path(venv.parent)), venv.name, venv))
         bin_fd = opened(files.open_own(top, "bin", venv / "bin"))
-        sandbox = opened(files.open_own(top, "sandbox", venv / "sandbox", 0o755))
-        originals = opened(files.open_own(sandbox, "bin", venv / "sandbox" / "bin", 0o755))
-        stage = opened(files.open_own(sandbox, STAGE, venv / "sandbox" / STAGE, 0o700))
+        fresh = not files.exists(top, "sandbox")
+        try:
+            sandbox = opened(files.open_own(top, "sandbox", venv / "sandbox", 0o755))
+            originals = opened(files.open_own(sandbox, "bin", venv / "sandbox" / "bin", 0o755))
+            stage = opened(files.open_own(sandbox, STAGE, venv / "sandbox" / STAGE, 0o700))
+        except OSError:
+            if fresh:
+                files.remove_tree(top, "sandbox")
+            raise
         return Tree(*(os.dup(fd) for fd in (top, bin_fd, sandbox, originals, stage)))
 
 

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from ..errors import SandboxError
-from ..state import StateDir, state_hint
+from ..state import StateDir
 from . import files
 from .activate import strip_block
 from .inspect import is_script, locate
@@ -187,8 +187,7 @@ def unwrap_venv(venv: Path | str, state: StateDir, out: Say = quiet) -> None:
         try:
             _unwrap(path, record, state, out)
         except OSError as error:
-            where = f" {error.filename!r}" if error.filename else ""
-            raise SandboxError(f"unwrap {str(path)!r}:{where} {error.strerror}", state_hint(error.errno)) from None
+            raise files.as_error(f"unwrap {str(path)!r}", error) from None
 
 
 def _record(state: StateDir, path: Path) -> Record:

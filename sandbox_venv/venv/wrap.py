@@ -17,7 +17,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..errors import SandboxError
-from ..state import StateDir, state_hint, user_home
+from ..state import StateDir, user_home
 from ..toolcode import tool_interpreter
 from . import files
 from .accounts import group_text, passwd_text
@@ -230,8 +230,7 @@ def wrap_venv(
         try:
             return _wrap(path, options, backend, project, state, out)
         except OSError as error:
-            where = f" {error.filename!r}" if error.filename else ""
-            raise SandboxError(f"wrap {str(path)!r}:{where} {error.strerror}", state_hint(error.errno)) from None
+            raise files.as_error(f"wrap {str(path)!r}", error) from None
 
 
 def _roll_back(tree: Tree, record: Record, *, fresh: bool) -> None:
