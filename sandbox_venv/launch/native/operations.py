@@ -11,7 +11,7 @@ import os
 
 from .. import linux
 from .failure import Failure
-from .root import EEXIST, EINVAL, ENOENT, NewRoot, proc_path
+from .root import EEXIST, EINVAL, ENOENT, PARENTS, NewRoot, proc_path
 from .sources import READ_ONLY, READ_WRITE, Source
 
 TYPE_CHECKING = False
@@ -149,7 +149,7 @@ class Mounted(Operation):
 
     def parent_mode(self) -> int:
         """Return the mode of parents that have to be made."""
-        return 0o755
+        return PARENTS
 
 
 class Tmpfs(Mounted):

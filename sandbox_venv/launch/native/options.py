@@ -27,12 +27,13 @@ class Options:
         caps: the capabilities to keep, a bit set; `caps_given` says that an option named any.
         on_fail: called with the errno when a plan's set-up failed in the child.
         as_bwrap: bubblewrap's messages and status 1, and its slave propagation, instead of a plan's.
-        modern: False does without the mount calls of Linux 5.2 and 5.12.
+        modern: False does without the mount calls of Linux 5.2 and 5.12; for tests, found out by itself else.
     """
+
+    modern = True
 
     def __init__(self, as_bwrap: bool = False) -> None:
         self.as_bwrap = as_bwrap
-        self.modern = True
         self.on_fail: Callable[[int], object] | None = None
         self.operations: list[Operation] = []
         self.command: list[bytes] = []

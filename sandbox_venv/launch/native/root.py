@@ -11,9 +11,10 @@ import os
 from .. import linux
 from .failure import Failure
 
-ENOENT, EEXIST, ENOTDIR, EISDIR, EINVAL, EROFS, ELOOP = 2, 17, 20, 21, 22, 30, 40  # errno(3)
+ENOENT, EEXIST, ENOTDIR, EISDIR, EINVAL, ELOOP = 2, 17, 20, 21, 22, 40  # errno(3)
 S_IFMT, S_IFDIR, S_IFREG, S_IFLNK = 0o170000, 0o040000, 0o100000, 0o120000  # inode(7)
 MAX_LINKS = 40  # path_resolution(7)
+PARENTS = 0o700  # of parents that an option without --perms has made; the manual says 0755, but so do all releases
 ANYTHING, DIRECTORY, FILE = range(3)  # what a walk may end at, and creates where nothing is
 
 
@@ -77,7 +78,7 @@ class NewRoot:
 
     # --- looking up and making ---
 
-    def directory(self, dest: bytes, mode: int = 0o755, parent_mode: int = 0o755) -> int:
+    def directory(self, dest: bytes, mode: int = 0o755, parent_mode: int = PARENTS) -> int:
         """Return an O_PATH descriptor of the directory ``dest``, made where it is missing, with its parents."""
         try:
             return linux.openat2(self.fd, dest, linux.O_PATH_DIRECTORY, 0, _BENEATH)
@@ -85,10 +86,9 @@ class NewRoot:
             parent, name = self.parent(dest, parent_mode)
         try:
             os.mkdir(name, mode, dir_fd=parent)
-        except OSError as error:
-            if error.errno not in (EEXIST, EROFS):
-                raise _error(b"Can't mkdir " + dest, dest, error) from None
-        return self._walk(dest, b"Can't mkdir " + dest, -1, DIRECTORY, -1)
+            return os.open(name, linux.O_PATH_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+        except OSError:
+            return self._walk(dest, b"Can't mkdir " + dest, -1, DIRECTORY, mode)
 
     def existing(self, dest: bytes, text: bytes) -> int:
         """Return an O_PATH descriptor of ``dest``, whatever it is; nothing is made."""
@@ -97,7 +97,7 @@ class NewRoot:
         except OSError:
             return self._walk(dest, text, -1, ANYTHING, -1)
 
-    def parent(self, dest: bytes, parent_mode: int = 0o755) -> tuple[int, bytes]:
+    def parent(self, dest: bytes, parent_mode: int = PARENTS) -> tuple[int, bytes]:
         """Return the directory that holds ``dest``, made where it is missing, and the last name of ``dest``.
 
         The descriptor belongs to the root: it is kept for the next destination in the same directory.
@@ -124,19 +124,19 @@ class NewRoot:
             return self.file(dest), b""
         return parent, name
 
-    def file(self, dest: bytes, parent_mode: int = 0o755, mode: int = 0o444) -> int:
+    def file(self, dest: bytes, parent_mode: int = PARENTS, mode: int = 0o444) -> int:
         """Return an O_PATH descriptor of ``dest``, which is no directory; made, empty, where it is missing."""
         parent, name = self.parent(dest, parent_mode)
         text = b"Can't create file at " + dest
+        made: OSError | None = None
         try:
             os.mknod(name, S_IFREG | mode, dir_fd=parent)
         except OSError as error:
-            if error.errno not in (EEXIST, EROFS):
-                raise _error(text, dest, error) from None
+            made = error
         try:
             fd = os.open(name, linux.O_PATH_NOFOLLOW, dir_fd=parent)
         except OSError as error:
-            raise _error(text, dest, error) from None
+            raise _error(text, dest, made or error) from None
         kind = os.fstat(fd).st_mode & S_IFMT
         if kind == S_IFLNK:
             os.close(fd)
