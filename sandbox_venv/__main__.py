@@ -6,7 +6,7 @@ import sys
 def main() -> None:
     """Start the command that the arguments name."""
     if sys.argv[1:2] == ["run"]:
-        from .launch.main import guarded
+        from .launch.failure import guarded
         from .run import run_command
 
         guarded(run_command, sys.argv[2:])

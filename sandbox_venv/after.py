@@ -20,7 +20,7 @@ def after_install(folder: bytes) -> None:
 
     place = Path(os.fsdecode(folder))
     state = StateDir(place.parents[1])
-    adopt(read_record(place), state, lambda line: None)
+    adopt(read_record(place), state, lambda _: None)
 
 
 def shown(path: bytes) -> str:
@@ -34,7 +34,9 @@ def report_appeared(folder: bytes, paths: Sequence[bytes]) -> None:
     names = ", ".join(shown(path) for path in paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
     line = f"sandbox-venv: warning: the session made {names}: look before a host tool obeys it\n"
     os.write(2, os.fsencode(line))
-    note = time.strftime("%Y-%m-%d %H:%M:%S ").encode() + b" ".join(shown(path).encode("utf-8", "replace") for path in paths)
+    note = time.strftime("%Y-%m-%d %H:%M:%S ").encode() + b" ".join(
+        shown(path).encode("utf-8", "replace") for path in paths
+    )
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         fd = os.open(os.path.join(folder, NOTES.encode()), flags, 0o600)

@@ -9,54 +9,11 @@ from pathlib import Path
 
 from . import __version__
 from .errors import SandboxError
-from .launch.main import guarded, variant_of
+from .launch.failure import guarded
+from .launch.main import variant_of
+from .launch.planfile import Plan
 from .run import Asked, find_venv, folder_of, parse, run_command, start
-
-USAGE = """\
-usage: sandbox-venv [VENV] [BWRAP_OPTS]          wrap VENV (default: .venv)
-       sandbox-venv COMMAND ...
-
-  wrap [VENV]      from now on everything in VENV/bin starts in a sandbox
-  unwrap [VENV]    put back what wrap found
-  run -- COMMAND   run one command in a sandbox, nothing changed on disk
-  shell            an interactive shell in the sandbox
-  explain          what a sandbox shows and enforces, with the reason for each mount
-  trust            accept what the project's .env says about the sandbox itself
-  doctor           what this machine can do
-  bwrap OPTS       bubblewrap's own command line, in pure Python
-
-BWRAP_OPTS are bubblewrap's options, bwrap(1). COMMAND --help says more.
-"""
-
-WRAP_USAGE = """\
-usage: sandbox-venv wrap [VENV] [--backend auto|bwrap|native] [--project DIR] [BWRAP_OPTS]
-
-Make every entry point of VENV (default: .venv) start in a sandbox. Wrapping again
-keeps the options given before, unless new ones are given.
-
-  sandbox-venv wrap
-  sandbox-venv wrap path/to/.venv --ro-bind /srv/data /data --unshare-net
-  sandbox-venv wrap --lib libfoo.so.1 --allow devel
-"""
-
-EXPLAIN_USAGE = """\
-usage: sandbox-venv explain [VENV] [--session run|install] [--backend B]
-                            [--format text|json|bwrap] [BWRAP_OPTS] [-- COMMAND]
-
-Show what the sandbox of VENV (default: as for run) shows and enforces, and why.
-
-  sandbox-venv explain
-  sandbox-venv explain --format bwrap -- python app.py
-"""
-
-UNWRAP_USAGE = "usage: sandbox-venv unwrap [VENV]\n\nPut back what wrap found in VENV/bin (default: .venv).\n"
-TRUST_USAGE = """\
-usage: sandbox-venv trust [VENV]
-
-Show what the project's .env says about the sandbox itself (BWRAP_ARGS, SANDBOX_*), and
-accept it as it is now. A session can change .env, so a changed file must be accepted again.
-"""
-DOCTOR_USAGE = "usage: sandbox-venv doctor [--json]\n\nShow what this machine can do, and what to do about the rest.\n"
+from .usage import DOCTOR_USAGE, EXPLAIN_USAGE, SHELL_USAGE, TRUST_USAGE, UNWRAP_USAGE, USAGE, WRAP_USAGE
 
 
 def say(line: str) -> None:
@@ -76,8 +33,9 @@ def absolute_sources(words: list[str]) -> list[str]:
     result: list[str] = []
     for option in cut_options(words, where="wrap"):
         if option[0] in BINDS:
-            option = (option[0], os.path.abspath(os.path.expanduser(option[1])), *option[2:])
-        result += option
+            result += [option[0], os.path.abspath(os.path.expanduser(option[1])), *option[2:]]
+        else:
+            result += option
     return result
 
 
@@ -98,7 +56,7 @@ def wrap(words: list[str]) -> int:
     options = absolute_sources(asked.options)
     sort_options(options, where="wrap", stored=True)
     state = open_state()
-    earlier = find_record(state, locate(venv), damaged=lambda error: None)
+    earlier = find_record(state, locate(venv), damaged=lambda _: None)
     kept = [os.fsencode(word) for word in options] if options or earlier is None else None
     project = Path(os.path.realpath(asked.project)) if asked.project else None
     if kept is not None:
@@ -140,7 +98,6 @@ def shell(words: list[str]) -> int:
     if venv:
         asked.venv = venv
     guarded(start, asked)
-    return 125
 
 
 def explain(words: list[str]) -> int:
@@ -176,11 +133,13 @@ def explain(words: list[str]) -> int:
     if form == "bwrap":
         say(_runnable(asked, compiled.plan))
     else:
-        sys.stdout.write(explaining.as_json(subject, compiled) if form == "json" else explaining.text(subject, compiled))
+        sys.stdout.write(
+            explaining.as_json(subject, compiled) if form == "json" else explaining.text(subject, compiled)
+        )
     return 0
 
 
-def _runnable(asked: Asked, plan) -> str:  # type: ignore[no-untyped-def]
+def _runnable(asked: Asked, plan: Plan) -> str:
     """Return the bwrap command line that does what the plan does, for the command asked for."""
     from .launch.main import Session
     from .plan.verbose import command_line
@@ -242,14 +201,13 @@ def bwrap(words: list[str]) -> int:
 def run(words: list[str]) -> int:
     """Run one command."""
     guarded(run_command, words)
-    return 125
 
 
 COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
     "wrap": (wrap, WRAP_USAGE),
     "unwrap": (unwrap, UNWRAP_USAGE),
     "run": (run, ""),
-    "shell": (shell, "usage: sandbox-venv shell [VENV] [BWRAP_OPTS]\n\nAn interactive shell in the sandbox.\n"),
+    "shell": (shell, SHELL_USAGE),
     "explain": (explain, EXPLAIN_USAGE),
     "trust": (trust, TRUST_USAGE),
     "doctor": (doctor, DOCTOR_USAGE),

@@ -64,6 +64,11 @@ def userns_remedy() -> str:
     return "ask the administrator: user.max_user_namespaces, kernel.unprivileged_userns_clone"
 
 
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        raise OSError(ctypes.get_errno(), what)
+
+
 @functools.cache
 def try_namespaces() -> str:
     """Return "" where a user, mount and PID namespace with a fresh ``/proc`` can be had, else why not.
@@ -77,13 +82,11 @@ def try_namespaces() -> str:
         try:
             libc = ctypes.CDLL(None, use_errno=True)
             uid, gid = os.geteuid(), os.getegid()
-            if libc.unshare(0x10000000 | 0x00020000 | 0x20000000) != 0:  # NEWUSER | NEWNS | NEWPID
-                raise OSError(ctypes.get_errno(), "unshare")
+            _check(libc.unshare(0x10000000 | 0x00020000 | 0x20000000), "unshare")  # NEWUSER | NEWNS | NEWPID
             for name, content in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
                 with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
                     file.write(content)
-            if libc.mount(None, b"/", None, ctypes.c_ulong(0x44000), None) != 0:  # MS_REC | MS_PRIVATE
-                raise OSError(ctypes.get_errno(), "mount")
+            _check(libc.mount(None, b"/", None, ctypes.c_ulong(0x44000), None), "mount")  # MS_REC | MS_PRIVATE
             inner = os.fork()
             if inner == 0:
                 failed = libc.mount(b"proc", b"/proc", b"proc", ctypes.c_ulong(14), None)  # nosuid, nodev, noexec
@@ -122,7 +125,7 @@ def bwrap_version() -> tuple[int, ...]:
     path = find_bwrap()
     if path is None:
         return ()
-    done = subprocess.run([path, "--version"], capture_output=True, env=CLEAN_ENV, check=False, text=True)  # noqa: S603
+    done = subprocess.run([path, "--version"], capture_output=True, env=CLEAN_ENV, check=False, text=True)
     found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", done.stdout)
     return tuple(int(part or 0) for part in found.groups()) if found else ()
 
@@ -139,10 +142,10 @@ def try_bwrap() -> str:
     argv = [
         path, "--ro-bind-fd", str(fd), "/", "--proc", "/proc", "--dev", "/dev", "--unshare-user", "--unshare-pid",
         "--unshare-ipc", "--unshare-uts", "--disable-userns", "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL",
-        "--size", "4096", "--perms", "0755", "--tmpfs", "/tmp", "--", "/bin/true",
+        "--size", "4096", "--perms", "0755", "--tmpfs", "/tmp", "--", "/bin/true",  # noqa: S108 - the sandbox's own
     ]  # fmt: skip
     try:
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             argv, capture_output=True, env=CLEAN_ENV, pass_fds=[fd], check=False, text=True, timeout=20
         )
     except (OSError, subprocess.SubprocessError) as error:
@@ -191,22 +194,24 @@ def probe() -> dict[str, ProbeResult]:
     seccomp = libseccomp()
     legacy = _read("/proc/sys/dev/tty/legacy_tiocsti")
     why_not = f"{obstacle}: {userns_obstacle()}" if obstacle else "user, mount and PID namespaces, fresh /proc"
-    holes = " (before 0.12 it follows links in mount points; plans avoid them)" if (0,) < bwrap_version() < (0, 12) else ""
+    holes = (
+        " (before 0.12 it follows links in mount points; plans avoid them)" if (0,) < bwrap_version() < (0, 12) else ""
+    )
     return {
         "userns": ProbeResult(not obstacle, why_not, "no sandbox at all", userns_remedy()),
         "native": ProbeResult(not obstacle, why_not, "bwrap is needed", userns_remedy()),
         "bwrap": ProbeResult(
-            not bwrap, bwrap or f"{version} at {find_bwrap()}{holes}", "the native backend is used", "apt install bubblewrap"
+            not bwrap, bwrap or f"{version} at {find_bwrap()}{holes}", "native is used instead", "apt install bubblewrap"
         ),
         "mount_api": ProbeResult(mount_api(), "mount_setattr(2)", "native sets up a little slower", "Linux 5.12"),
         "landlock": ProbeResult(
             abi >= 2, f"ABI {abi}", "files behind 0-2 could be reopened in another mode", "Linux 5.19 with Landlock on"
         ),
         "landlock_scope": ProbeResult(
-            abi >= 6, f"ABI {abi}", "abstract sockets of the host, signals to the caller's group stay open", "Linux 6.12"
+            abi >= 6, f"ABI {abi}", "abstract sockets and signals to the caller's group stay open", "Linux 6.12"
         ),
         "seccomp": ProbeResult(
-            bool(seccomp), seccomp or "libseccomp is not installed", "no plan can be compiled", "apt install libseccomp2"
+            bool(seccomp), seccomp or "no libseccomp", "no plan can be compiled", "apt install libseccomp2"
         ),
         "tiocsti": ProbeResult(
             legacy == "0", f"dev.tty.legacy_tiocsti={legacy or 'absent'}", "only our seccomp program forbids it",

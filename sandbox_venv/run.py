@@ -168,5 +168,5 @@ def start(asked: Asked) -> None:
     mask = block_signals()
     session = Session(plan, command, mask=mask, path_first=True)
     status = session.run()
-    after(session, status)
+    after(session)
     end_like(status)

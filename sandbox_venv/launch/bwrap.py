@@ -10,6 +10,12 @@ import os
 
 from .inside import init
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .planfile import Plan
+
 
 def memory_file(data: bytes) -> int:
     """Return a descriptor of an anonymous file that holds ``data``, at its start (memfd_create(2))."""
@@ -21,8 +27,10 @@ def memory_file(data: bytes) -> int:
     return fd
 
 
-def arguments(plan, options, config, passed):
-    """Return bwrap's argv; the descriptors that it and init need are added to ``passed``."""
+def arguments(
+    plan: Plan, options: Sequence[bytes], config: init.Config, passed: list[int]
+) -> tuple[list[bytes], int, int]:
+    """Return bwrap's argv and the pipe of its --info-fd; the descriptors that it needs are added to ``passed``."""
     reader, writer = os.pipe()
     option_list = [*options, b"--as-pid-1", b"--info-fd", b"%d" % writer]
     passed.append(writer)
@@ -31,7 +39,7 @@ def arguments(plan, options, config, passed):
             fd = memory_file(program)
             passed.append(fd)
             option_list += [b"--add-seccomp-fd", b"%d" % fd]
-    blob = memory_file(init.pack(config))
+    blob = memory_file(config.pack())
     args = memory_file(b"".join(item + b"\0" for item in option_list))
     code = os.open(plan.meta[b"dir"] + b"/init.bin", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     passed += [blob, args, code]
@@ -39,13 +47,13 @@ def arguments(plan, options, config, passed):
     return [*argv, b"/proc/self/fd/%d" % code, b"%d" % blob], reader, writer
 
 
-def spawn(plan, options, config, descriptors):
+def spawn(plan: Plan, options: Sequence[bytes], config: init.Config, descriptors: Sequence[int]) -> tuple[int, int]:
     """Start the sandbox; return our child's pid and init's pid (0 where bwrap ended before it had one).
 
     All signals are blocked when this is called, and stay blocked in bwrap: the terminal's signals are for the
     program alone.
     """
-    passed = [*descriptors, config["status_fd"]]
+    passed = [*descriptors, config.status_fd]
     argv, reader, writer = arguments(plan, options, config, passed)
     pid = os.fork()
     if pid == 0:
@@ -54,7 +62,7 @@ def spawn(plan, options, config, descriptors):
                 os.set_inheritable(fd, True)
             os.execve(argv[0], argv, {})
         except OSError as error:
-            init.fail(config, init.Stop(1, error.errno, b"run %s: %s" % (argv[0], error.strerror.encode())))
+            init.fail(config, init.Stop(1, error.errno or 2, b"run %s: %s" % (argv[0], init.why(error))))
         finally:
             os._exit(125)
     os.close(writer)

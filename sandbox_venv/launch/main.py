@@ -11,6 +11,8 @@ import stat
 import sys
 
 from . import environ, planfile, slots
+from .failure import LaunchError, guarded
+from .inside import init
 from .waiter import Waiter, block_signals, end_like, ignored_signals
 
 TYPE_CHECKING = False
@@ -37,7 +39,7 @@ def variant_of(env: Mapping[bytes, bytes], options: list[bytes] | None = None, b
         words += options
     if backend:
         chosen.append(b"BACKEND=" + backend)
-    if any(b"bind" in word and after[:1] != b"/" for word, after in zip(words, words[1:])):
+    if any(b"bind" in word and after[:1] != b"/" for word, after in zip(words, words[1:])):  # noqa: RUF007 - itertools is not imported here
         chosen.append(b"CWD=" + os.getcwdb())
     return b"\1".join(chosen)
 
@@ -58,7 +60,7 @@ def load(folder: bytes, kind: bytes, variant: bytes) -> planfile.Plan:
             return plan
     except (planfile.PlanError, KeyError):
         pass
-    from ..plan.build import compile_stored
+    from ..plan.store import compile_stored
 
     return compile_stored(folder, kind, variant)
 
@@ -110,15 +112,6 @@ def standard_descriptors() -> int:
         if stat.S_ISDIR(mode):
             raise LaunchError(b"start sandbox: descriptor %d is a directory, a way out of any sandbox" % fd)
     return closed
-
-
-class LaunchError(Exception):
-    """A start that is refused: one line of bytes, and a hint."""
-
-    def __init__(self, line: bytes, hint: bytes = b"") -> None:
-        super().__init__(line)
-        self.line = line
-        self.hint = hint
 
 
 def listen_descriptors(env: dict[bytes, bytes]) -> list[bytes]:
@@ -191,14 +184,18 @@ class Session:
                 return [b"--tmpfs", pin, b"--dir", self.cwd, b"--remount-ro", pin]
         return [b"--dir", self.cwd]
 
-    def config(self, writer: int) -> dict[str, object]:
-        """Return init's configuration (``inside/init.py``)."""
-        keep = self.keep()
-        return {
-            "status_fd": writer, "ignored": self.ignored, "mask": self.mask, "closed": self.closed,
-            "listen_fds": int(b"LISTEN_FDS" in self.env and bool(keep)), "env": self.environment(),
-            "argv": self.argv, "verify": self.slots.verify, "cwd": [self.directory()], "keep": keep,
-        }  # fmt: skip
+    def config(self, writer: int) -> init.Config:
+        """Return what init is told."""
+        config = init.Config()
+        config.status_fd = writer
+        config.ignored, config.mask, config.closed = self.ignored, self.mask, self.closed
+        config.keep = self.keep()
+        config.listen_fds = int(b"LISTEN_FDS" in self.env and bool(config.keep))
+        config.env = self.environment()
+        config.argv = self.argv
+        config.verify = self.slots.verify
+        config.cwd = [self.directory()]
+        return config
 
     def run(self) -> int:
         """Run the program; return the raw wait status that the caller should see."""
@@ -217,7 +214,8 @@ class Session:
         if self.plan.meta[b"backend"] == b"bwrap":
             from . import bwrap
 
-            pid, init_pid = bwrap.spawn(self.plan, options, config, [*self.slots.descriptors, *map(int, config["keep"])])
+            passed = [*self.slots.descriptors, *[int(fd) for fd in config.keep]]
+            pid, init_pid = bwrap.spawn(self.plan, options, config, passed)
         else:
             pid = init_pid = spawn_native(self.plan, options, config)
         for fd in self.slots.descriptors:
@@ -225,10 +223,10 @@ class Session:
         return Waiter(pid, init_pid, reader, writer, self.ignored).wait()
 
 
-def spawn_native(plan: planfile.Plan, options: list[bytes], config: dict[str, object]) -> int:
+def spawn_native(plan: planfile.Plan, options: list[bytes], config: init.Config) -> int:
     """Start the sandbox by direct system calls; return init's pid."""
     from . import linux, native
-    from .inside import init, landlock
+    from .inside import landlock
 
     def load_filters() -> None:
         for program in (plan.seccomp_allow, plan.seccomp_deny):
@@ -237,17 +235,17 @@ def spawn_native(plan: planfile.Plan, options: list[bytes], config: dict[str, ob
 
     def child() -> None:
         linux.wipe_environ_block()
-        config["verify"] = []  # native attaches by descriptor
+        config.verify = []  # native attaches by descriptor
         init.run(config, landlock, load_filters)
 
     pipes = [fd for fd in init.open_descriptors() if init.is_pipe(fd)]
     try:
-        return native.spawn(native.parse(options), child, keep_fds=[*pipes, *map(int, config["keep"])])
+        return native.spawn(native.parse(options), child, keep_fds=[*pipes, *[int(fd) for fd in config.keep]])
     except (native.Failure, native.Usage) as error:
         raise LaunchError(b"native: " + error.line()) from None
 
 
-def after(session: Session, status: int) -> None:
+def after(session: Session) -> None:
     """Do the host's part after a session: say what appeared, take over what an install left."""
     plan = session.plan
     if plan.meta[b"kind"] == b"install" and plan.meta.get(b"record"):
@@ -259,39 +257,6 @@ def after(session: Session, status: int) -> None:
         from ..after import report_appeared
 
         report_appeared(plan.meta[b"dir"], found)
-
-
-def complain(line: bytes, hint: bytes = b"") -> None:
-    """Write one line, and a hint line, to stderr."""
-    text = b"sandbox-venv: " + line + b"\n"
-    if hint:
-        text += b"hint: " + hint + b"\n"
-    try:
-        os.write(2, text)
-    except OSError:
-        pass
-
-
-def guarded(start, *args) -> None:  # type: ignore[no-untyped-def]
-    """Call ``start``; whatever goes wrong in it is one line and status 125, and no program runs."""
-    from ..errors import SandboxError
-
-    try:
-        start(*args)
-    except LaunchError as error:
-        complain(error.line, error.hint)
-    except SandboxError as error:
-        complain(os.fsencode(error.message), os.fsencode(error.hint or ""))
-        os._exit(error.status)
-    except KeyboardInterrupt:
-        end_like(2)
-    except MemoryError:
-        complain(b"start sandbox: out of memory")
-    except BaseException as error:  # noqa: BLE001 - fail closed, in one line
-        if os.environb.get(b"SANDBOX_DEBUG"):
-            raise
-        complain(b"start sandbox: %s: %s" % (type(error).__name__.encode(), os.fsencode(str(error))))
-    os._exit(125)
 
 
 def main(folder: bytes, name: bytes) -> None:
@@ -312,5 +277,5 @@ def _main(folder: bytes, name: bytes) -> None:
         program = [plan.meta[b"shell"]]
     session = Session(plan, program + args, mask=mask)
     status = session.run()
-    after(session, status)
+    after(session)
     end_like(status)

@@ -91,9 +91,7 @@ def encode(sections: list[list[bytes] | bytes]) -> bytes:
         offset += len(body)
     rest = table + b"".join(bodies)
     checksum = int.from_bytes(rest, "little") % MODULUS
-    return (
-        MAGIC + FORMAT.to_bytes(4, "little") + SECTIONS.to_bytes(4, "little") + checksum.to_bytes(8, "little") + rest
-    )
+    return MAGIC + FORMAT.to_bytes(4, "little") + SECTIONS.to_bytes(4, "little") + checksum.to_bytes(8, "little") + rest
 
 
 def decode(data: bytes) -> Plan:

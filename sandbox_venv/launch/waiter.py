@@ -5,9 +5,8 @@ The protocol is in docs/architecture.md, "Processes and their protocol". Hot: ``
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # what signal is a slow wrapper of
 import os
-
-import _signal
 
 from .inside.init import ALL_SIGNALS, CONTINUED, ENDED, FAILED, FAILED_EXEC, FIRST_MESSAGE, FORWARDED, STOPPED
 

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import os
-import sys
-import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .. import probe
 from ..elf import FactsCache
 from ..errors import SandboxError
-from ..launch import planfile
-from ..launch.main import plan_path
 from ..policy import read_policy
 from ..seccomp import compile_seccomp
 from ..state import StateDir
 from ..venv.inspect import inspect_venv
-from ..venv.record import Record, read_record
-from . import bundle
-from .compile import Compiled, Request, compile_plan, refuse_project
+from ..venv.record import Record
+from .basics import Request, refuse_project
+from .compile import Compiled, compile_plan
 from .dotenv_file import DotEnv, read_dotenv
 from .expose import is_below
 from .options import UserOptions, sort_options, split_words
@@ -207,98 +202,3 @@ def _pip_cache(subject: Subject) -> str:
     path = os.path.join(subject.home, ".cache", "pip")
     os.makedirs(path, mode=0o700, exist_ok=True)
     return os.path.realpath(path)
-
-
-def store(record: Record, state: StateDir, path: Path, compiled: Compiled) -> None:
-    """Write a compiled plan and init's code beside it."""
-    bundle_file = bundle.bundle_path(record.folder)
-    code = bundle.init_code(base_of(record))
-    if not bundle_file.is_file() or bundle_file.read_bytes() != code:
-        state.write_atomic(bundle_file, code)
-    state.write_atomic(path, planfile.encode(compiled.plan.sections()))
-
-
-def say_compiling() -> threading.Timer:
-    """Return a timer, started, that says on a terminal what takes long."""
-    timer = threading.Timer(0.5, lambda: os.write(2, b"sandbox-venv: compiling the plan of this sandbox ...\n"))
-    timer.daemon = True
-    if os.isatty(2) or os.environb.get(b"VERBOSE"):
-        timer.start()
-    return timer
-
-
-def read_fresh(path: bytes, folder: bytes, kind: bytes, variant: bytes) -> planfile.Plan | None:
-    """Return the stored plan where it is the right one and fresh."""
-    try:
-        plan = planfile.read(path)
-    except planfile.PlanError:
-        return None
-    expected = [folder, kind, variant]
-    if [plan.meta.get(name) for name in (b"dir", b"kind", b"variant")] != expected or not planfile.is_fresh(plan):
-        return None
-    return plan
-
-
-def compile_stored(folder: bytes, kind: bytes, variant: bytes) -> planfile.Plan:
-    """Compile the plan of the record in ``folder``, store it and return it; one compiler at a time.
-
-    Raises:
-        SandboxError: it can't be compiled.
-    """
-    place = Path(os.fsdecode(folder))
-    state = StateDir(place.parent.parent)
-    path = plan_path(folder, kind, variant)
-    timer = say_compiling()
-    try:
-        read_record(place)  # before the lock: a state directory that is gone is not made anew
-        with state.lock(place):
-            plan = read_fresh(path, folder, kind, variant)
-            if plan is not None:
-                return plan
-            record = read_record(place)
-            if os.environb.get(b"VERBOSE") or os.environb.get(b"verbose"):
-                os.write(2, b"sandbox-venv/wrapper: Caching dependencies ...\n")
-            with FactsCache(state.root / "facts") as facts:
-                subject, compiled = prepare(record, state, kind.decode(), variant, facts)
-            store(record, state, Path(os.fsdecode(path)), compiled)
-            if subject.wrapped and subject.venv:
-                leave_marker(subject.venv, path)
-            drop_old_variants(place)
-            return compiled.plan
-    finally:
-        timer.cancel()
-
-
-def leave_marker(venv: str, path: bytes) -> None:
-    """Leave the seed tool's cache file's name behind: a note for people, never read."""
-    text = b"The compiled plan of this sandbox is " + path + b"\n"
-    try:
-        folder = os.open(os.path.join(venv, "sandbox"), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except OSError:
-        return
-    try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
-        with open(os.open("sandbox-venv.cache", flags, 0o600, dir_fd=folder), "wb") as file:
-            file.write(text)
-    except OSError:
-        pass
-    finally:
-        os.close(folder)
-
-
-def drop_old_variants(place: Path, most: int = 32) -> None:
-    """Remove the oldest plans of single calls, so that they don't pile up."""
-    plans = sorted(place.glob("*-*.plan"), key=lambda path: path.stat().st_mtime_ns)
-    for path in plans[: max(0, len(plans) - most)]:
-        path.unlink(missing_ok=True)
-
-
-def report(error: SandboxError) -> int:
-    """Print an error; return its status."""
-    sys.stderr.write(error.render())
-    return error.status
-
-
-def words_of(compiled: Compiled) -> Sequence[str]:
-    """Return the plan's options as one list, slots included."""
-    return [word for part in (compiled.base, compiled.slots, compiled.tail) for words, _ in part for word in words]

@@ -31,7 +31,9 @@ def bundle_code() -> bytes:
     """Return the same as a ``.pyc`` for an interpreter like this one: an unchecked-hash pyc (PEP 552)."""
     folder = resources.files("sandbox_venv.launch.inside")
     code = {
-        name: compile(folder.joinpath(f"{name}.py").read_text(encoding="utf-8"), f"{name}.py", "exec", dont_inherit=True)
+        name: compile(
+            folder.joinpath(f"{name}.py").read_text(encoding="utf-8"), f"{name}.py", "exec", dont_inherit=True
+        )
         for name in MODULES
     }
     stub = (

@@ -7,7 +7,8 @@ import os
 from collections.abc import Iterable
 
 from .. import probe
-from .compile import Compiled, Line
+from .basics import Line
+from .compile import Compiled
 from .subject import Subject
 
 
@@ -15,14 +16,15 @@ def enforced(compiled: Compiled) -> list[tuple[str, bool, str]]:
     """Return (what, in force, detail) for each protection that depends on the machine."""
     abi = probe.landlock_abi()
     allowed = compiled.seccomp.allowed
+    alone = b"--unshare-net" in compiled.plan.tail
     seccomp = f"{allowed} system calls allowed" if compiled.seccomp.allow else "switched off"
     return [
         ("namespaces: user, mount, pid, ipc, uts, cgroup", True, "always"),
-        ("network", b"--unshare-net" in compiled.plan.tail, "none" if b"--unshare-net" in compiled.plan.tail else "the host's, shared"),
+        ("no network", alone, "cut off" if alone else "the host's network is shared (--unshare-net cuts it off)"),
         ("no capability, no_new_privs, no nested user namespace", True, "always"),
         ("seccomp, before the program's first instruction", bool(compiled.seccomp.allow), seccomp),
         ("Landlock: files behind 0-2 can't be reopened in another mode", abi >= 2, f"kernel ABI {abi}, needs 2"),
-        ("Landlock: no abstract sockets of the host, no signals to the caller's group", abi >= 6, f"kernel ABI {abi}, needs 6"),
+        ("Landlock: no abstract sockets, no signals to the host", abi >= 6, f"kernel ABI {abi}, needs 6"),
         ("core dumps off, inherited descriptors closed", True, "always"),
     ]  # fmt: skip
 
@@ -73,7 +75,8 @@ def text(subject: Subject, compiled: Compiled) -> str:
         out += [f"    {item}" for item in items]
     out += ["", "Environment (besides what is given to one process and the allow-list)"]
     out += [
-        f"  {os.fsdecode(rule):7}{os.fsdecode(value)}" for rule, value in zip(plan.env[::2], plan.env[1::2], strict=True)
+        f"  {os.fsdecode(rule):7}{os.fsdecode(value)}"
+        for rule, value in zip(plan.env[::2], plan.env[1::2], strict=True)
     ]
     if compiled.system.closure.missing:
         out += ["", "Libraries that weren't found on this machine"]
@@ -99,7 +102,8 @@ def as_json(subject: Subject, compiled: Compiled) -> str:
             [os.fsdecode(rule), os.fsdecode(value)] for rule, value in zip(plan.env[::2], plan.env[1::2], strict=True)
         ],
         "libraries": [
-            {"path": library.path, "needed_by": list(library.needed_by)} for library in compiled.system.closure.libraries
+            {"path": library.path, "needed_by": list(library.needed_by)}
+            for library in compiled.system.closure.libraries
         ],
         "missing": [list(pair) for pair in compiled.system.closure.missing],
         "seccomp": {"allowed": compiled.seccomp.allowed},

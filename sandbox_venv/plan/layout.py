@@ -43,7 +43,7 @@ class Layout:
 
 def first_component(path: str, root: str) -> str:
     """Return the first component of ``path`` below ``root``."""
-    return path[len(root.rstrip("/")) + 1 :].split("/")[0]
+    return path[len(root.rstrip("/")) + 1 :].split("/", 1)[0]
 
 
 def add_home(layout: Layout, subject: Subject, below: Iterable[tuple[str, bool]], *, keep_own: bool) -> None:

@@ -64,6 +64,12 @@ MOUNTS = {
 }  # fmt: skip
 """Options that act on a path inside, and which of their arguments that path is."""
 
+ALWAYS = {
+    "--die-with-parent", "--disable-userns", "--unshare-user", "--unshare-user-try", "--unshare-pid", "--unshare-ipc",
+    "--unshare-uts", "--unshare-cgroup", "--unshare-cgroup-try",
+}  # fmt: skip
+"""Options that every plan has anyway."""
+
 PREFIXES = {"--perms", "--size", "--overlay-src"}
 """Options that belong to the next one."""
 
@@ -198,6 +204,5 @@ def _sort_flag(found: UserOptions, option: tuple[str, ...]) -> None:
         found.flags = [flag for flag in found.flags if flag != "--unshare-net"]
     elif name == "--seccomp":  # beside ours, which bwrap takes only in this form
         found.flags += ("--add-seccomp-fd", option[1])
-    elif name not in ("--die-with-parent", "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts",
-                      "--unshare-user-try", "--unshare-cgroup", "--unshare-cgroup-try", "--disable-userns"):  # fmt: skip
+    elif name not in ALWAYS:
         found.flags += option

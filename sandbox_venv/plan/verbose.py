@@ -6,10 +6,11 @@ import os
 import shlex
 from collections.abc import Sequence
 
+from ..launch.inside.init import Config
 from ..launch.planfile import Plan
 
 
-def plain_options(options: Sequence[bytes], verify: Sequence[bytes]) -> list[bytes]:
+def plain_options(options: Sequence[bytes]) -> list[bytes]:
     """Return ``options`` with binds by descriptor named by path again."""
     result: list[bytes] = []
     at = 0
@@ -31,20 +32,16 @@ def command_line(options: Sequence[bytes], env: Sequence[bytes], argv: Sequence[
     for item in env:
         name, _, value = item.partition(b"=")
         words += [b"--setenv", name, value]
-    words += plain_options(options, ())
+    words += plain_options(options)
     words += [b"--", *argv]
     return " ".join(shlex.quote(os.fsdecode(word)) for word in words)
 
 
-def announce(plan: Plan, options: Sequence[bytes], config: dict[str, object]) -> None:
+def announce(plan: Plan, options: Sequence[bytes], config: Config) -> None:
     """Write what is about to run to stderr, in the words that scripts match."""
-    env, argv = config["env"], config["argv"]
-    assert isinstance(env, list) and isinstance(argv, list)  # noqa: PT018, S101
-    directory = config["cwd"]
-    assert isinstance(directory, list)  # noqa: S101
-    extra = [b"--chdir", *directory]
     lines = []
     if plan.seccomp_allow or plan.seccomp_deny:
         lines.append(f"sandbox-venv/seccomp: allowing {os.fsdecode(plan.meta[b'allowed'])} syscalls")
-    lines.append(f"sandbox-venv/wrapper: exec {command_line([*options, *extra], env, argv)}")
+    command = command_line([*options, b"--chdir", *config.cwd], config.env, config.argv)
+    lines.append(f"sandbox-venv/wrapper: exec {command}")
     os.write(2, os.fsencode("\n".join(lines) + "\n"))

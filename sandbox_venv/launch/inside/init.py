@@ -7,12 +7,11 @@ The protocol is in docs/architecture.md, "Processes and their protocol".
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # what signal is a slow wrapper of
 import os
 import stat
 import sys
 import time
-
-import _signal
 
 FAILED_VERIFY, FAILED_LIMITS, FAILED_LANDLOCK, FAILED_SECCOMP, FAILED_CHDIR, FAILED_EXEC = 2, 3, 4, 5, 6, 7
 STOPPED, CONTINUED, ENDED, FAILED = 0x81, 0x82, 0x83, 0x84
@@ -23,27 +22,63 @@ GROUP_DELAY = 0.005  # seconds
 FIRST_MESSAGE = 35  # SIGRTMIN of glibc is 34
 ALL_SIGNALS = tuple(number for number in range(1, 65) if number not in (32, 33))  # glibc keeps these two
 
-_FIELDS = ("status_fd", "ignored", "mask", "closed", "listen_fds")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import ModuleType
+    from typing import NoReturn
+
+_NUMBERS = ("status_fd", "ignored", "mask", "closed", "listen_fds")
 _LISTS = ("env", "argv", "verify", "cwd", "keep")
 
 
-def pack(config):
-    """Return ``config`` (see :func:`run`) as bytes: numbers, then lists, each headed by its length."""
-    items = [b"%d" % config[name] for name in _FIELDS]
-    for name in _LISTS:
-        items.append(b"%d" % len(config[name]))
-        items.extend(config[name])
-    return b"\0".join(items)
+class Config:
+    """What init is told.
+
+    Attributes:
+        status_fd: the status pipe's writing end.
+        ignored, mask: the caller's ignored and blocked signals, bit sets by signal number.
+        closed: bit set of descriptors 0-2 that the caller had closed.
+        listen_fds: whether LISTEN_PID must name the program's process.
+        env: the program's environment, NAME=VALUE.
+        argv: the program and its arguments.
+        verify: mount point, device, inode in turn.
+        cwd: the program's directory (one item).
+        keep: numbers of descriptors that stay open.
+    """
+
+    __slots__ = _NUMBERS + _LISTS
+    status_fd: int
+    ignored: int
+    mask: int
+    closed: int
+    listen_fds: int
+    env: list[bytes]
+    argv: list[bytes]
+    verify: list[bytes]
+    cwd: list[bytes]
+    keep: list[bytes]
+
+    def pack(self) -> bytes:
+        """Return it as bytes: numbers, then lists, each headed by its length."""
+        items = [b"%d" % getattr(self, name) for name in _NUMBERS]
+        for name in _LISTS:
+            values = getattr(self, name)
+            items.append(b"%d" % len(values))
+            items.extend(values)
+        return b"\0".join(items)
 
 
-def unpack(data):
-    """Return what :func:`pack` packed."""
+def unpack(data: bytes) -> Config:
+    """Return what :meth:`Config.pack` packed."""
     items = data.split(b"\0")
-    config = {name: int(items[at]) for at, name in enumerate(_FIELDS)}
-    at = len(_FIELDS)
+    config = Config()
+    for at, name in enumerate(_NUMBERS):
+        setattr(config, name, int(items[at]))
+    at = len(_NUMBERS)
     for name in _LISTS:
         count = int(items[at])
-        config[name] = items[at + 1 : at + 1 + count]
+        setattr(config, name, items[at + 1 : at + 1 + count])
         at += 1 + count
     return config
 
@@ -51,19 +86,24 @@ def unpack(data):
 class Stop(Exception):
     """A step failed: stage, errno and the line for stderr."""
 
-    def __init__(self, stage, number, text):
+    def __init__(self, stage: int, number: int, text: bytes) -> None:
         Exception.__init__(self, text)
         self.stage = stage
         self.number = number
         self.text = text
 
 
-def send(fd, kind, value):
+def send(fd: int, kind: int, value: int) -> None:
     """Write one record of the protocol to the status pipe."""
     os.write(fd, bytes((kind, 0, 0, 0)) + value.to_bytes(4, "little"))
 
 
-def verify(items):
+def why(error: OSError) -> bytes:
+    """Return the reason in an error."""
+    return (error.strerror or str(error)).encode()
+
+
+def verify(items: Sequence[bytes]) -> None:
     """Check that what lies at each mount point is what the launcher opened: path, device, inode in turn.
 
     A backend that resolves a mount point by its path could have been led through a link that another session
@@ -73,12 +113,12 @@ def verify(items):
         try:
             found = os.stat(path)
         except OSError as error:
-            raise Stop(FAILED_VERIFY, error.errno, b"check mount %s: %s" % (path, error.strerror.encode())) from None
+            raise Stop(FAILED_VERIFY, error.errno or 2, b"check mount %s: %s" % (path, why(error))) from None
         if (found.st_dev, found.st_ino) != (int(dev), int(ino)):
             raise Stop(FAILED_VERIFY, 116, b"check mount %s: it is not what was opened" % path)
 
 
-def is_pipe(fd):
+def is_pipe(fd: int) -> bool:
     """Tell whether ``fd`` is open and a pipe: these stay open for the program (a jobserver's)."""
     try:
         return stat.S_ISFIFO(os.fstat(fd).st_mode)
@@ -86,12 +126,12 @@ def is_pipe(fd):
         return False  # the listing's own descriptor
 
 
-def open_descriptors():
+def open_descriptors() -> list[int]:
     """Return the numbers of the open descriptors, and one that is closed by now."""
     return [int(name) for name in os.listdir("/proc/self/fd")]
 
 
-def close_descriptors(keep):
+def close_descriptors(keep: Sequence[int]) -> None:
     """Close all but 0-2, the named ones and pipes."""
     for fd in open_descriptors():
         if fd > 2 and fd not in keep and not is_pipe(fd):
@@ -101,25 +141,24 @@ def close_descriptors(keep):
                 pass
 
 
-def harden():
-    """Limit what a program can learn from or do to PID 1; return the libc handle, or None without ctypes.
+def harden() -> None:
+    """Limit what a program can learn from or do to PID 1; nothing without ctypes.
 
     prctl(2): PR_SET_DUMPABLE 4; keyctl(2): KEYCTL_JOIN_SESSION_KEYRING 1; getrlimit(2): RLIMIT_CORE 4.
     """
     try:
         import ctypes
     except ImportError:
-        return None
+        return
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(4, ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0))
     libc.setrlimit(4, (ctypes.c_ulong * 2)(0, 0))
     keyctl = {"x86_64": 250, "aarch64": 219}.get(os.uname().machine)
     if keyctl:  # refused by the seccomp program where one is loaded already: then no program can use a keyring
         libc.syscall(ctypes.c_long(keyctl), ctypes.c_long(1), ctypes.c_long(0))
-    return libc
 
 
-def find_program(name, env):
+def find_program(name: bytes, env: Sequence[bytes]) -> list[bytes]:
     """Return the paths to try for ``name``, as execvp(3) does with the program's own PATH."""
     if b"/" in name:
         return [name]
@@ -130,36 +169,35 @@ def find_program(name, env):
     return [(folder or b".") + b"/" + name for folder in path.split(b":")]
 
 
-def execute(config):
+def execute(config: Config) -> NoReturn:
     """Become the program. Raises :class:`Stop` with ENOENT or another errno where that isn't possible."""
-    argv = config["argv"]
+    argv = config.argv
     env = {}
-    for item in config["env"]:
+    for item in config.env:
         name, _, value = item.partition(b"=")
         env[name] = value
-    if config["listen_fds"]:
+    if config.listen_fds:
         env[b"LISTEN_PID"] = b"%d" % os.getpid()
-    failure = None
-    for path in find_program(argv[0], config["env"]):
+    failure: tuple[int, str] | None = None
+    for path in find_program(argv[0], config.env):
         try:
             os.execve(path, argv, env)
         except OSError as error:
             if failure is None or error.errno not in (2, 20):
-                failure = error
-    number = failure.errno if failure else 2
-    reason = failure.strerror if failure else "No such file or directory"
+                failure = (error.errno or 2, error.strerror or "")
+    number, reason = failure or (2, "No such file or directory")
     if number == 2 and b"/" in argv[0] and os.path.lexists(argv[0]):
         reason += " (its interpreter, named in the first line or the ELF header, isn't visible inside)"
     raise Stop(FAILED_EXEC, number, b"run %s: %s" % (argv[0], reason.encode()))
 
 
-def start_program(config, before_exec):
+def start_program(config: Config, before_exec: Callable[[], None] | None) -> int:
     """Fork the program's process and return its pid."""
     pid = os.fork()
     if pid:
         return pid
     try:
-        ignored = config["ignored"]
+        ignored = config.ignored
         for number in ALL_SIGNALS:
             if number in (9, 19):
                 continue
@@ -167,14 +205,13 @@ def start_program(config, before_exec):
             if action == _signal.SIG_IGN or _signal.getsignal(number) != _signal.SIG_DFL:
                 _signal.signal(number, action)
         for fd in range(3):
-            if config["closed"] >> fd & 1:
+            if config.closed >> fd & 1:
                 os.close(fd)
         try:
-            os.chdir(config["cwd"][0])
+            os.chdir(config.cwd[0])
         except OSError as error:
-            text = b"enter %s: %s" % (config["cwd"][0], error.strerror.encode())
-            raise Stop(FAILED_CHDIR, error.errno, text) from None
-        mask = [number for number in ALL_SIGNALS if config["mask"] >> number & 1]
+            raise Stop(FAILED_CHDIR, error.errno or 2, b"enter %s: %s" % (config.cwd[0], why(error))) from None
+        mask = [number for number in ALL_SIGNALS if config.mask >> number & 1]
         if before_exec:
             before_exec()
         _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
@@ -186,17 +223,17 @@ def start_program(config, before_exec):
     os._exit(125)
 
 
-def fail(config, stop):
+def fail(config: Config, stop: Stop) -> NoReturn:
     """Report a failed step: a line on stderr and a record; nothing runs."""
     try:
         os.write(2, b"sandbox-venv: " + stop.text + b"\n")
     except OSError:
         pass
-    send(config["status_fd"], FAILED, stop.stage << 16 | (stop.number & 0xFFFF))
+    send(config.status_fd, FAILED, stop.stage << 16 | (stop.number & 0xFFFF))
     os._exit(125)
 
 
-def reap(config, program):
+def reap(config: Config, program: int) -> None:
     """Collect what ended or stopped; exit when the program itself ended."""
     while True:
         try:
@@ -208,15 +245,15 @@ def reap(config, program):
         if pid != program:
             continue
         if os.WIFSTOPPED(status):
-            send(config["status_fd"], STOPPED, os.WSTOPSIG(status))
+            send(config.status_fd, STOPPED, os.WSTOPSIG(status))
         elif os.WIFCONTINUED(status):
-            send(config["status_fd"], CONTINUED, 0)
+            send(config.status_fd, CONTINUED, 0)
         else:
-            send(config["status_fd"], ENDED, status)
+            send(config.status_fd, ENDED, status)
             os._exit(0)
 
 
-def serve(config, program):
+def serve(config: Config, program: int) -> NoReturn:
     """Wait for signals for ever: children's ends, messages from the waiter, the group's own signals."""
     direct = [0] * 65
     passed = [0.0] * 65
@@ -238,7 +275,7 @@ def serve(config, program):
                 os.kill(program, number)
 
 
-def is_repeated(number, passed):
+def is_repeated(number: int, passed: list[float]) -> bool:
     """Tell whether a message is the echo of what reached the program anyway a moment ago.
 
     timeout(1) and shells send to the launcher's pid and then to its group: two signals that a plain program sees
@@ -252,34 +289,31 @@ def is_repeated(number, passed):
     return repeated
 
 
-def run(config, landlock, before_exec=None):
+def run(config: Config, landlock: ModuleType | None, before_exec: Callable[[], None] | None = None) -> NoReturn:
     """Be PID 1 until the program ends; never returns.
 
     Args:
-        config: dict: ``status_fd`` int; ``ignored``, ``mask``: bit sets by signal number; ``closed``: bit set of
-            descriptors 0-2 that the caller had closed; ``listen_fds`` int; lists of bytes: ``env`` NAME=VALUE,
-            ``argv``, ``verify`` (path, device, inode in turn), ``cwd`` (one), ``keep`` (descriptors).
+        config: what it is told.
         landlock: the module next to this one, or None.
         before_exec: called last in the program's process (loads the seccomp programs on ``native``).
     """
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ALL_SIGNALS)
     try:
-        verify(config["verify"])
-        close_descriptors([config["status_fd"]] + [int(fd) for fd in config["keep"]])
+        verify(config.verify)
+        close_descriptors([config.status_fd] + [int(fd) for fd in config.keep])
         harden()
-        if landlock is not None:
-            landlock.restrict_reopen() or landlock.scope()
+        if landlock is not None and not landlock.restrict_reopen():
+            landlock.scope()
         program = start_program(config, before_exec)
     except Stop as stop:
         fail(config, stop)
     except OSError as error:
-        text = b"prepare sandbox: %s" % (error.strerror or str(error)).encode()
-        fail(config, Stop(FAILED_LIMITS, error.errno or 22, text))
+        fail(config, Stop(FAILED_LIMITS, error.errno or 22, b"prepare sandbox: " + why(error)))
     os.chdir("/")
     serve(config, program)
 
 
-def main(fd):
+def main(fd: int) -> NoReturn:
     """Read the configuration from ``fd`` (a memfd) and be PID 1."""
     data = b""
     while True:
@@ -288,7 +322,7 @@ def main(fd):
             break
         data += chunk
     try:
-        import landlock  # put in sys.modules by the bundle (plan/bundle.py)
+        import landlock  # type: ignore[import-not-found]  # put in sys.modules by the bundle (plan/bundle.py)
 
         landlock.restrict_reopen  # noqa: B018
     except (ImportError, AttributeError):  # an interpreter without ctypes

@@ -1,0 +1,111 @@
+"""What every plan has: namespaces, ``/proc``, ``/dev``, ``/tmp``, the user database, the environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from ..errors import SandboxError
+from ..policy import Policy
+from ..seccomp import Program
+from .expose import is_below
+from .options import UserOptions
+from .subject import Subject
+
+NAMESPACES = (
+    "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--disable-userns",
+    "--die-with-parent", "--cap-drop", "ALL",
+)  # fmt: skip
+MASKED = (
+    "/proc/keys",
+    "/proc/key-users",
+    "/proc/kcore",
+    "/proc/timer_list",
+    "/proc/sched_debug",
+    "/proc/latency_stats",
+)
+READ_ONLY = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi", "/proc/scsi")
+
+Line = tuple[tuple[str, ...], str]
+"""Words of an option or slot, and the reason for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one compile is asked for.
+
+    Attributes:
+        kind: ``run`` or ``install``.
+        variant: what of the caller's environment changes the plan (``launch.main.variant_of``).
+        user: all the user's options, stored ones first.
+        fresh: those of ``user.operations`` that are given in this call only.
+        dotenv: variables from the project's ``.env``.
+        cwd: what relative bind sources are relative to.
+        backend, bwrap: what was chosen, and bwrap's path.
+        pip_cache: the user's own pip cache, to be mounted, or None.
+    """
+
+    kind: str
+    variant: bytes
+    user: UserOptions
+    dotenv: dict[str, str]
+    cwd: str
+    backend: str
+    bwrap: str
+    pip_cache: str | None = None
+
+
+def set_up_lines(subject: Subject, request: Request, policy: Policy, seccomp: Program) -> list[Line]:
+    """Return namespaces, ``/proc``, ``/dev``, ``/tmp`` and the user database."""
+    lines: list[Line] = [((word,), "namespaces, no privileges") for word in NAMESPACES[:-2]]
+    lines.append((NAMESPACES[-2:], "no capability"))
+    if not seccomp.deny and not request.user.new_session:
+        lines.append((("--new-session",), "without seccomp, so that the terminal can't be fed (TIOCSTI)"))
+    lines.append((("--proc", "/proc"), "a fresh /proc"))
+    lines += [(("--ro-bind-try", path, path), "closed for root too") for path in READ_ONLY if os.path.exists(path)]
+    why = "says nothing about the machine"
+    lines += [(("--ro-bind", "/dev/null", path), why) for path in MASKED if os.path.exists(path)]
+    lines.append((("--dev", "/dev"), "a fresh /dev"))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    size = str(memory * policy.tmp_share // 100 // 4096 * 4096)
+    for path in ("/dev/shm", "/tmp"):  # noqa: S108 - the sandbox's own
+        lines.append((("--size", size, "--perms", "1777", "--tmpfs", path), "private, in memory"))
+    lines.append((("--symlink", "/tmp", "/var/tmp"), "private, in memory"))  # noqa: S108 - likewise
+    for name in ("passwd", "group"):
+        lines.append((("--ro-bind", str(subject.folder / name), f"/etc/{name}"), "only you and nobody"))
+    return lines
+
+
+def environment_rules(subject: Subject, request: Request, policy: Policy) -> list[bytes]:
+    """Return the ENV section."""
+    pairs: list[tuple[str, str]] = []
+    if request.kind == "install":
+        pairs += [("pass", name) for name in policy.pass_env_install]
+    pairs += [("set", item) for item in policy.set_env]
+    pairs.append(("set", f"HOME={subject.home}"))
+    if subject.venv:
+        pairs.append(("set", f"VIRTUAL_ENV={subject.venv}"))
+    pairs += request.user.env
+    pairs += [("dotenv", f"{name}={value}") for name, value in request.dotenv.items()]
+    return [os.fsencode(item) for pair in pairs for item in pair]
+
+
+def refuse_project(subject: Subject) -> None:
+    """Refuse a project that would give the session the user's home or the whole system.
+
+    Raises:
+        SandboxError: with the option that chooses another directory.
+    """
+    project = os.path.realpath(subject.project)
+    hint = "choose a directory of its own: --project DIR"
+    if is_below(os.path.realpath(subject.home), project):
+        raise SandboxError(f"use {subject.project} as the project: it holds your home directory", hint)
+    try:
+        owner = os.stat(project).st_uid
+    except OSError as error:
+        raise SandboxError(f"use {subject.project} as the project: {error.strerror}", hint) from None
+    if os.geteuid() == 0 and owner != 0:
+        raise SandboxError(
+            f"use {subject.project} as the project: it belongs to another user (uid {owner}) and you are root",
+            "run sandbox-venv as that user",
+        )
