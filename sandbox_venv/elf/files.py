@@ -104,9 +104,9 @@ def scan_tree(top: str) -> Tree:
         directory, depth = pending.pop()
         try:
             listing = os.scandir(directory)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             if depth == 0:
-                tree.refused.append((directory, error.strerror or "cannot be read"))
+                tree.refused.append((directory, getattr(error, "strerror", None) or "cannot be read"))
             continue
         try:
             with listing:

@@ -76,6 +76,7 @@ class Findings:
     def __init__(self, visible: Iterable[str]) -> None:
         self._visible = tuple(visible)
         self._libraries: dict[str, _Found] = {}
+        self._settled: set[tuple[str, str]] = set()
         self.interpreters: dict[str, None] = {}
         self._missing: dict[tuple[str, str], Abi] = {}
         self._refused: dict[tuple[str, str, str], None] = {}
@@ -87,16 +88,22 @@ class Findings:
     def add_library(self, path: str, resolved: Resolved, soname: str | None, asking: str) -> None:
         """Note a library and who asks for it; one in a visible tree needs no note."""
         real = resolved.real
+        if (path, real) in self._settled:
+            return
         names = [name for name in resolved.links if not is_below(name, self._visible)]
         self._directory_links.update(dict.fromkeys(resolved.directory_links))
         if is_below(real, self._visible):
+            self._settled.add((path, real))
             return
+        asked_as = path
         if is_below(path, self._visible) or path != os.path.normpath(path):
             path = names[0] if names else real
         found = self._libraries.setdefault(real, _Found(path, soname or os.path.basename(path)))
         found.links.update(dict.fromkeys(names))
         if len(found.needed_by) < MAX_NEEDED_BY:
             found.needed_by[asking] = None
+        else:
+            self._settled.add((asked_as, real))
 
     def add_interpreter(self, path: str, resolved: Resolved) -> None:
         """Note a program's loader under all its names."""

@@ -116,8 +116,8 @@ class PathWalker:
             raise RefusedPathError(path)
         try:
             os.readlink(path)
-        except OSError as error:
-            if error.errno != errno.EINVAL:
+        except (OSError, ValueError) as error:
+            if getattr(error, "errno", None) != errno.EINVAL:
                 return None
             return Resolved(path, (), parent.directory_links)
         found = self._walk(path, free=True)
@@ -172,7 +172,7 @@ def _with_real(roots: Iterable[str]) -> tuple[str, ...]:
     """Return the roots and what they resolve to, normalised; ``/`` and relative paths are dropped."""
     found: dict[str, None] = {}
     for root in roots:
-        if not root.startswith("/"):
+        if not root.startswith("/") or "\0" in root:
             continue
         for form in (os.path.normpath(root), os.path.realpath(root)):
             if form.strip("/"):

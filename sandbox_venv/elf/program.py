@@ -14,6 +14,8 @@ _MUSL_OWN = ("libc.", "libpthread.", "librt.", "libm.", "libdl.", "libutil.", "l
 """Names that musl's loader answers itself (ldso/dynlink.c, load_library)."""
 
 
+OBJECT_STEPS = 10
+"""What one file of one program counts against the budget, beside its needs."""
 _Places = tuple[bool, tuple[Directory, ...], tuple[Directory, ...]]
 """Whether a file is free of attackers, its RUNPATH, its RPATH and those that it inherits."""
 
@@ -96,8 +98,11 @@ class ProgramLoader:
         queue = deque((main,))
         while queue:
             asking = queue.popleft()
-            for name in dict.fromkeys(asking.facts.needed + asking.facts.auxiliary):
-                self.searcher.budget.spend(1)
+            wanted = asking.facts.needed + asking.facts.auxiliary
+            self.searcher.budget.spend(OBJECT_STEPS + len(wanted))
+            for name in wanted:
+                if name in program.by_name:
+                    continue
                 optional = name not in asking.facts.needed
                 fresh = self._need(program, asking, name, optional=optional)
                 if fresh is not None:

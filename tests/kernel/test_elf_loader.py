@@ -5,14 +5,65 @@ The loader runs here only, on trusted files, in a sandbox.
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
+from sandbox_venv.elf.files import Files, scan_tree
+from tests.harness import IN_CI, remove_tree
+from tests.unit.elf.elves import MACHINE, build, need
 from tests.unit.elf.scenarios import SCENARIOS, make
-from tests.unit.elf.tracing import by_loader, glibc_loader
+from tests.unit.elf.tracing import MUSL_LOADER, by_loader, glibc_loader, ours
 
 pytestmark = pytest.mark.kernel
+
+WHEELS = ("numpy", "scipy", "pandas", "scikit-learn", "matplotlib", "pillow", "lxml")
+"""Some 300 ELF files, most with bundled libraries in a ``*.libs`` directory."""
+ENOUGH = 500
+
+
+@pytest.fixture(scope="session")
+def wheels() -> Path:
+    """Install the wheels once a machine, outside the repository; skip without a registry, fail in CI."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sandbox-venv-tests"
+    cache.mkdir(parents=True, exist_ok=True)
+    name = hashlib.sha256(repr((WHEELS, sys.version_info[:2])).encode()).hexdigest()[:12]
+    target = cache / f"wheels-{name}"
+    with (cache / f".{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (target / ".done").exists():
+            remove_tree(target)
+            command = [sys.executable, "-m", "pip", "install", "--quiet", "--only-binary", ":all:", "--no-compile"]
+            done = subprocess.run([*command, "--target", str(target), *WHEELS], capture_output=True, text=True)
+            if done.returncode:
+                text = f"no wheels to be had: {(done.stderr.strip().splitlines() or ['pip failed'])[-1]}"
+                pytest.fail(text) if IN_CI else pytest.skip(text)
+            (target / ".done").touch()
+    return target
+
+
+def elf_files(tops: Iterable[Path | str]) -> list[str]:
+    """List the ELF files of this machine's own ABI that the loader accepts at all."""
+    files, found = Files(None), []
+    for top in tops:
+        for path in scan_tree(str(top)).files:
+            facts = files.facts(path)
+            if not isinstance(facts, str) and facts.abi == (64, True, MACHINE) and facts.needed:
+                found.append(path)
+    return found
+
+
+def assert_equal(paths: list[str]) -> None:
+    """Compare file by file, and say which differ how."""
+    mine, wanted = ours(paths), by_loader(paths, glibc_loader())
+    different = {path: (mine.get(path), wanted.get(path)) for path in paths if mine.get(path) != wanted.get(path)}
+    assert not different
 
 
 def test_loader_agrees_with_every_scenario(tmp_path: Path):
@@ -22,3 +73,47 @@ def test_loader_agrees_with_every_scenario(tmp_path: Path):
         main, wanted = make(name, tmp_path / name)
         expected[main] = wanted
     assert by_loader(expected, glibc_loader()) == expected
+
+
+def test_system_files_resolve_as_the_loader_does():
+    assert_equal(elf_files(["/usr/bin", "/usr/sbin", "/usr/lib/git-core", "/usr/lib/python3"])[:ENOUGH])
+
+
+@pytest.mark.registry
+@pytest.mark.slow
+def test_five_hundred_files_of_wheels_and_of_the_system_resolve_as_the_loader_does(wheels: Path):
+    paths = elf_files([wheels])
+    assert len(paths) > 200
+    paths += elf_files([f"/usr/lib/{os.uname().machine}-linux-gnu", "/usr/lib64"])[: max(0, ENOUGH - len(paths))]
+    assert len(paths) >= ENOUGH
+    assert_equal(paths)
+
+
+@pytest.fixture
+def musl(tmp_path: Path) -> Path:
+    """A directory for musl programs, where the machine has musl's compiler and loader."""
+    need("musl-gcc")
+    if not os.path.exists(MUSL_LOADER):
+        pytest.skip(f"there is no {MUSL_LOADER}")
+    return tmp_path
+
+
+def test_musl_programs_resolve_as_musls_loader_does(musl: Path):
+    """RPATH and RUNPATH count alike and both are inherited; libc is the loader itself."""
+    a, b = musl / "a", musl / "b"
+    build(b / "libsv2.so", soname="libsv2.so")
+    build(a / "libsv1.so", soname="libsv1.so", needed=["libsv2.so"])
+    kinds: list[tuple[str, dict[str, str], list[str]]] = [
+        ("runpath", {"runpath": "$ORIGIN/a:$ORIGIN/b"}, ["libsv1.so"]),
+        ("rpath", {"rpath": f"{a}\n{b}"}, ["libsv1.so", "libm.so.6", "libpthread.so.0"]),
+        ("tokens", {"runpath": "$ORIGIN/a:$LIB"}, ["libsv1.so"]),
+        ("missing", {}, ["libsv9.so"]),
+    ]
+    mains = [
+        build(musl / name, program=True, compiler="musl-gcc", needed=needed, **text) for name, text, needed in kinds
+    ]
+    paths = [str(path) for path in mains]
+    wanted = by_loader(paths, MUSL_LOADER)
+    assert ours(paths) == wanted
+    assert wanted[paths[0]] == {"libsv1.so": f"{a}/libsv1.so", "libsv2.so": f"{b}/libsv2.so"}
+    assert wanted[paths[3]] == {"libsv9.so": None}

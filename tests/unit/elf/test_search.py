@@ -37,9 +37,9 @@ def test_directories_of_a_text(text: str, wanted: list[str]):
 
 @pytest.mark.parametrize(
     "text, wanted",
-    [("/a\n/b:/c", ["/a", "/b", "/c"]), ("$ORIGIN/x:$LIB", ["/o/x"]), ("${ORIGIN}", ["/o"]), ("/$PLATFORM", [])],
+    [("/a\n/b:/c", ["/a", "/b", "/c"]), ("$ORIGIN/x:$LIB", []), ("${ORIGIN}:$ORIGINAL", ["/o", "/oAL"])],
 )
-def test_musl_knows_origin_only_and_newlines(text: str, wanted: list[str]):
+def test_musl_knows_origin_only_and_newlines_and_drops_a_text_with_more(text: str, wanted: list[str]):
     assert [directory.path for directory in searcher(musl=True).expand(text, "/o", free=False)] == wanted
 
 
