@@ -106,7 +106,7 @@ def standard_descriptors() -> int:
         try:
             mode = os.fstat(fd).st_mode
         except OSError:
-            os.open(b"/dev/null", os.O_RDWR)  # the lowest free number: this one
+            os.set_inheritable(os.open(b"/dev/null", os.O_RDWR), True)  # the lowest free number: this one
             closed |= 1 << fd
             continue
         if stat.S_ISDIR(mode):
@@ -264,10 +264,27 @@ def main(folder: bytes, name: bytes) -> None:
     guarded(_main, folder, name)
 
 
+def check_place(plan: planfile.Plan, name: bytes) -> None:
+    """Refuse to run as the launcher of another venv: a copied venv's launchers still name the one they came from.
+
+    Raises:
+        LaunchError: the file that was started is not the one that stands in the venv.
+    """
+    bin_folder = plan.meta[b"bin"]
+    try:
+        same = os.path.samestat(os.stat(os.fsencode(sys.argv[0])), os.stat(bin_folder + b"/" + name))
+    except OSError:
+        same = False
+    if not same:
+        line = b"start %s: it is a copy of the launcher in %s" % (os.fsencode(sys.argv[0]), bin_folder)
+        raise LaunchError(line, b"a venv can't be copied or moved: make it anew in its new place, and wrap it there")
+
+
 def _main(folder: bytes, name: bytes) -> None:
     args = [os.fsencode(arg) for arg in sys.argv[1:]]
     variant = variant_of(os.environb)
     plan = load(folder, b"run", variant)
+    check_place(plan, name)
     kind = session_kind(plan, name, args)
     if kind != b"run":
         plan = load(folder, kind, variant)

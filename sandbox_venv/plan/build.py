@@ -90,6 +90,11 @@ def subject_of(record: Record, state: StateDir) -> Subject:
     if record.venv == NO_VENV:
         folder = str(record.base.executable.parent)
         return Subject(venv=None, bin=folder, originals=None, system_site=True, **shared)  # type: ignore[arg-type]
+    if not os.path.isdir(record.venv):
+        raise SandboxError(
+            f"open venv {str(record.venv)!r}: it isn't there any more",
+            "if it was moved: a venv works only where it was made; make it anew in its new place, and wrap it there",
+        )
     info = inspect_venv(record.venv, project=record.project, record=record)
     return Subject(
         venv=str(record.venv),
