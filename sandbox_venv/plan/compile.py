@@ -78,9 +78,14 @@ def lay_out(
     replaced = {operation.target for operation in covering}
     home = subject.home
     after = [home, subject.project, *([subject.venv] if subject.venv else [])]
-    below = [(path, True) for path in after[1:] if is_below(path, home) and path != home]
-    below += [(path, item[2]) for path, item in exposure.binds.items() if is_below(path, home)]
-    below += [(path, False) for path in exposure.links if is_below(path, home)]
+    below = [(path, True) for path in after[1:]]
+    below += [(path, item[2]) for path, item in exposure.binds.items()]
+    below += [(path, False) for path in exposure.links]
+    below = [
+        (path, folder)
+        for path, folder in below
+        if path != home and is_below(path, home) and (path == subject.project or not is_below(path, subject.project))
+    ]
     targets = [settle(operation.target, exposure) for operation in rest]
     below += [
         (target, not os.path.isfile(operation.words[1]) if len(operation.words) > 2 else True)
