@@ -1,0 +1,38 @@
+"""What a start costs in imports: the launcher of a wrapped venv, seen from outside."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.harness import Venv, run_as
+
+pytestmark = pytest.mark.e2e
+
+ALWAYS_THERE = re.compile(
+    r"_io|marshal|posix|_frozen_importlib\w*|time|zipimport|_?codecs|encodings(\..*)?|_signal|_?abc|io|__future__"
+    r"|_?stat|_collections_abc|genericpath|posixpath|os|errno|fcntl|_warnings|_weakref|_thread"
+)
+CTYPES = re.compile(r"_?ctypes(\..*)?|_?struct|types")
+HOT = re.compile(r"sandbox_venv(\.launch(\..*)?|\.errors)?")
+
+
+def test_second_start_imports_nothing_but_os_sys_and_for_native_ctypes(shared_venv: Venv) -> None:
+    shared_venv.python("pass").check()
+    launcher = shared_venv.bin / "python"
+    shebang = launcher.read_text().splitlines()[0]
+    interpreter, flags = shebang.removeprefix("#!").split()
+    assert sorted(flags) == sorted("-IS")
+    argv = [interpreter, flags, "-X", "importtime", str(launcher), "-c", "print('ran')"]
+    done = run_as(shared_venv.user, argv, cwd=shared_venv.project).check()
+    assert done.stdout == "ran\n"
+    imported = [line.split("|")[2].strip() for line in done.stderr.splitlines()[1:]]
+    assert len(imported) > 10
+    expected = [ALWAYS_THERE, HOT] + ([CTYPES] if shared_venv.backend == "native" else [])
+    assert [name for name in imported if not any(pattern.fullmatch(name) for pattern in expected)] == []
+
+
+def test_the_programs_own_python_is_started_without_our_options(shared_venv: Venv) -> None:
+    done = shared_venv.python("import sys; print(sys.flags.isolated, sys.flags.no_site, sys.flags.dont_write_bytecode)")
+    assert done.check().stdout == "0 0 0\n"
