@@ -14,13 +14,19 @@ NOTES = "notes"
 MAX_NOTES = 64 << 10
 
 
-def after_install(folder: bytes) -> None:
-    """Make the launchers match the originals after an install session."""
+def after_install(folder: bytes, program: Sequence[bytes]) -> None:
+    """Make the launchers match the originals after an install session, and have what it brought compiled."""
     from .venv.adopt import adopt
+    from .venv.bytecode import compile_missing
+    from .venv.inspect import inspect_venv
 
     place = Path(os.fsdecode(folder))
     state = StateDir(place.parents[1])
-    adopt(read_record(place), state, lambda _: None)
+    record = read_record(place)
+    adopt(record, state, lambda _: None)
+    if list(program[1:3]) != [b"-m", b"compileall"]:  # that is compile_missing itself
+        info = inspect_venv(record.venv, project=record.project, record=record)
+        compile_missing(record, info.site_packages)
 
 
 def shown(path: bytes) -> str:

@@ -46,6 +46,7 @@ def wrap(words: list[str]) -> int:
     from .plan.options import sort_options
     from .state import open_state
     from .venv import wrap_venv
+    from .venv.bytecode import compile_missing
     from .venv.inspect import locate
     from .venv.record import find_record
 
@@ -63,7 +64,10 @@ def wrap(words: list[str]) -> int:
         _check_sources(options)
     record = wrap_venv(venv, options=kept, backend=asked.backend or None, project=project, state=state, out=say)
     with FactsCache(state.root / "facts") as facts:
-        _, compiled = prepare(record, state, "run", b"", facts)
+        subject, compiled = prepare(record, state, "run", b"", facts)
+    compile_missing(record, [Path(path) for path in subject.site])
+    for path in record.folder.glob("*.plan"):  # the first start compiles, and says so, as the seed's scripts expect
+        path.unlink()
     backend = os.fsdecode(compiled.plan.meta[b"backend"])
     say(f"sandbox-venv: {record.venv} is wrapped: its entry points start in a sandbox ({backend})")
     return 0

@@ -251,7 +251,7 @@ def after(session: Session) -> None:
     if plan.meta[b"kind"] == b"install" and plan.meta.get(b"record"):
         from ..after import after_install
 
-        after_install(plan.meta[b"dir"])
+        after_install(plan.meta[b"dir"], session.argv)
     found = slots.appeared(session.slots.absent)
     if found:
         from ..after import report_appeared
