@@ -201,7 +201,10 @@ def probe() -> dict[str, ProbeResult]:
         "userns": ProbeResult(not obstacle, why_not, "no sandbox at all", userns_remedy()),
         "native": ProbeResult(not obstacle, why_not, "bwrap is needed", userns_remedy()),
         "bwrap": ProbeResult(
-            not bwrap, bwrap or f"{version} at {find_bwrap()}{holes}", "native is used instead", "apt install bubblewrap"
+            not bwrap,
+            bwrap or f"{version} at {find_bwrap()}{holes}",
+            "native is used instead",
+            "apt install bubblewrap",
         ),
         "mount_api": ProbeResult(mount_api(), "mount_setattr(2)", "native sets up a little slower", "Linux 5.12"),
         "landlock": ProbeResult(

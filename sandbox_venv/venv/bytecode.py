@@ -66,7 +66,7 @@ def compile_missing(record: Record, folders: Sequence[Path]) -> int:
     missing = list(find_uncompiled(folders, tag))
     if not missing:
         return 0
-    argv = [record.venv / "bin" / "python", "-m", "compileall", "-q", "-j", "0", "-i", "-"]
+    argv = [os.fspath(record.venv / "bin" / "python"), "-m", "compileall", "-q", "-j", "0", "-i", "-"]
     text = "\n".join(missing) + "\n"
     env = {"PATH": "/usr/bin:/bin", "HOME": os.fspath(record.home)}
     try:
