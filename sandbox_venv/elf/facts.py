@@ -76,6 +76,17 @@ class FileKey(NamedTuple):
         )
 
 
+def dump_facts(facts: ElfFacts) -> list[object]:
+    """Return facts as what JSON can hold."""
+    return [getattr(facts, name) for name in _COLUMNS]
+
+
+def load_facts(values: list[Any]) -> ElfFacts:
+    """Return the facts that dump_facts() was given."""
+    restored: list[Any] = [tuple(value) if isinstance(value, list) else value for value in values]
+    return ElfFacts(*restored)
+
+
 class FactsCache:
     """The cache in a directory; use it as a context manager, writes happen at its end (or at flush()).
 
@@ -221,7 +232,7 @@ def _open(path: Path) -> sqlite3.Connection:
 
 
 def _row(key: FileKey, facts: ElfFacts) -> _Row:
-    text = json.dumps([getattr(facts, name) for name in _COLUMNS], separators=(",", ":"))
+    text = json.dumps(dump_facts(facts), separators=(",", ":"))
     return (*key, text, _checksum(key, text))
 
 
@@ -254,5 +265,4 @@ def _read(connection: sqlite3.Connection, key: FileKey) -> ElfFacts | None:
     row = connection.execute(query, key).fetchone()
     if row is None or not isinstance(row[0], str) or _checksum(key, row[0]) != row[1]:
         return None
-    values: list[Any] = [tuple(value) if isinstance(value, list) else value for value in json.loads(row[0])]
-    return ElfFacts(*values)
+    return load_facts(json.loads(row[0]))

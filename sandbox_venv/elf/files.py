@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from .facts import FactsCache, FileKey
+from .parallel import read_all, workers_for
 from .parse import ElfFacts, MalformedElf, parse_elf, text_length
 
 OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 """Neither a link nor a FIFO nor a terminal does anything to us when it is opened this way."""
 
+NOT_REGULAR = "not a regular file"
 MAX_TEXT = 16 << 20
 """Characters of names and paths in all files; a file has some hundred."""
 MAX_DEPTH = 64
@@ -45,40 +48,67 @@ class Files:
         """Return the facts of the regular file at *real*, or why it has none. Never raises."""
         known = self._seen.get(real)
         if known is None:
-            known = self._read(real)
-            if not isinstance(known, str):
-                self._text -= text_length(known)
-                if self._text < 0:
-                    known = "too much text in the files so far"
-            self._seen[real] = known
+            known, key = self._cached(real)
+            known = self._keep(real, known) if known is not None else self._learn(real, read_facts(real), key)
         return known
 
-    def _read(self, real: str) -> ElfFacts | str:
+    def prefetch(self, paths: Iterable[str]) -> None:
+        """Read files that will be asked for, on all cores where that pays."""
+        missed: dict[str, FileKey] = {}
+        for path in paths:
+            if path not in self._seen:
+                known, key = self._cached(path)
+                if known is None and key is not None:
+                    missed[path] = key
+                elif known is not None:
+                    self._keep(path, known)
+        workers = workers_for(len(missed))
+        if workers > 1:
+            for path, found in read_all(tuple(missed), read_facts, workers).items():
+                self._learn(path, found, missed[path])
+
+    def _cached(self, real: str) -> tuple[ElfFacts | str | None, FileKey | None]:
+        """Return what is known without opening the file, and its key."""
         try:
             status = os.lstat(real)
-            if not stat.S_ISREG(status.st_mode):
-                return "not a regular file"
-            cached = self._cache.get(FileKey.of(status)) if self._cache else None
-            if cached is not None:
-                return cached
-            fd = os.open(real, OPEN_FLAGS)
         except (OSError, ValueError) as error:
-            return getattr(error, "strerror", None) or str(error)
-        try:
-            status = os.fstat(fd)
-            if not stat.S_ISREG(status.st_mode):
-                return "not a regular file"
-            found = parse_elf(fd, status.st_size)
-            if self._cache:
-                self._cache.put(FileKey.of(status), found)
-        except MalformedElf as error:
-            return str(error)
-        except OSError as error:
-            return error.strerror or "cannot be read"
-        else:
-            return found
-        finally:
-            os.close(fd)
+            return getattr(error, "strerror", None) or str(error), None
+        if not stat.S_ISREG(status.st_mode):
+            return NOT_REGULAR, None
+        key = FileKey.of(status)
+        return (self._cache.get(key) if self._cache else None), key
+
+    def _learn(self, real: str, found: ElfFacts | str, key: FileKey | None) -> ElfFacts | str:
+        """Remember what was just read, in the cache too."""
+        if self._cache and key is not None and not isinstance(found, str):
+            self._cache.put(key, found)
+        return self._keep(real, found)
+
+    def _keep(self, real: str, found: ElfFacts | str) -> ElfFacts | str:
+        """Remember facts; the text of all of them is bounded."""
+        if not isinstance(found, str):
+            self._text -= text_length(found)
+            if self._text < 0:
+                found = "too much text in the files so far"
+        self._seen[real] = found
+        return found
+
+
+def read_facts(real: str) -> ElfFacts | str:
+    """Read the facts of the file at *real*, or say why it has none. Never raises."""
+    try:
+        fd = os.open(real, OPEN_FLAGS)
+    except (OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    try:
+        status = os.fstat(fd)
+        return parse_elf(fd, status.st_size) if stat.S_ISREG(status.st_mode) else NOT_REGULAR
+    except MalformedElf as error:
+        return str(error)
+    except OSError as error:
+        return error.strerror or "cannot be read"
+    finally:
+        os.close(fd)
 
 
 @dataclass(slots=True)

@@ -219,12 +219,15 @@ class _Strings:
     """The dynamic string table, read where it is asked for: a C++ library's may be tens of megabytes."""
 
     WINDOW = 4096
+    READS = 64
+    """Windows a file; linkers put the names side by side."""
 
     def __init__(self, fd: int, size: int, loads: list[_Segment], address: int | None) -> None:
         self._fd, self._size = fd, size
         self._start = None if address is None else _file_offset(loads, address)
         self._at, self._window = 0, b""
         self._budget = 2 * MAX_STRING
+        self._reads = self.READS
 
     def __getitem__(self, offset: int) -> str:
         """Return the string at *offset*; raises MalformedElf where there is none."""
@@ -236,6 +239,9 @@ class _Strings:
         end = self._window.find(b"\0", start - self._at) if start >= self._at else -1
         length = self.WINDOW
         while end < 0:
+            self._reads -= 1
+            if self._reads < 0:
+                raise MalformedElf("strings all over the file")
             self._at, self._window = start, os.pread(self._fd, length, start)
             end = self._window.find(b"\0")
             if end < 0 and (len(self._window) < length or length >= MAX_STRING):

@@ -16,6 +16,8 @@ from .program import Loaded, Program, ProgramLoader
 from .search import Budget, BudgetError, Candidate, Outcome, Request, Searcher
 from .system import built_in_directories, loader_world, system_library_directories
 
+CHUNK = 4096
+"""Files read at once; between chunks the time is looked at."""
 _LOADER_NAME = re.compile(r"ld[\w.-]*\.so[.\d]*|libc\.so")
 """What loaders are called, musl's too. A venv's program may name any file of the system as its loader."""
 
@@ -172,6 +174,9 @@ class Resolution:
         found = scan_tree(tree)
         for path, reason in found.refused:
             self.findings.refuse(path, tree, reason)
+        for start in range(0, len(found.files), CHUNK):
+            self._budget.spend(1)
+            self._files.prefetch(found.files[start : start + CHUNK])
         for path in found.files:
             self._budget.spend(1)
             main = self.candidate(path)
