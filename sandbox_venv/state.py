@@ -238,6 +238,35 @@ def write_new(path: Path | str, data: bytes, mode: int, dir_fd: int | None = Non
         os.close(fd)
 
 
+def read_regular(path: Path | str, limit: int, *, own: bool = False, dir_fd: int | None = None) -> bytes:
+    """Read a regular file of at most ``limit`` bytes; no link is followed, no FIFO waited for.
+
+    Args:
+        path: where it is, relative to ``dir_fd`` where that is given.
+        limit: bytes.
+        own: refuse what another user owns or could have written.
+        dir_fd: descriptor of a directory.
+
+    Raises:
+        OSError: it can't be opened.
+        ValueError: it isn't such a file.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=dir_fd)
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("not a regular file")
+        if own and (status.st_uid != os.geteuid() or status.st_mode & 0o022):
+            raise ValueError("not a file of this user alone")
+        with open(fd, "rb", closefd=False) as file:
+            data = file.read(limit + 1)
+    finally:
+        os.close(fd)
+    if len(data) > limit:
+        raise ValueError(f"longer than {limit} bytes")
+    return data
+
+
 def sync_dir(path: Path) -> None:
     """Have the names in a directory on the disk."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

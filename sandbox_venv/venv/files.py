@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import SandboxError
-from ..state import state_hint, write_new
+from ..state import read_regular, state_hint, write_new
 from .record import Found
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -98,15 +98,9 @@ def lstat(folder: int, name: str) -> os.stat_result | None:
 def read_file(folder: int, name: str, limit: int) -> bytes | None:
     """Return the contents of a regular file of at most ``limit`` bytes; None where it is anything else."""
     try:
-        fd = os.open(name, READ, dir_fd=folder)
-    except OSError:
+        return read_regular(name, limit, dir_fd=folder)
+    except (OSError, ValueError):
         return None
-    with closing(fd):
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return None
-        with open(fd, "rb", closefd=False) as file:
-            data = file.read(limit + 1)
-    return None if len(data) > limit else data
 
 
 def open_regular(folder: int, name: str) -> BinaryIO:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import SandboxError
-from ..state import user_home
+from ..state import read_regular, user_home
 from .base import NAME, BaseInfo, base_info, follow
 
 if TYPE_CHECKING:
@@ -113,16 +113,12 @@ def read_config(venv: Path) -> dict[str, str] | None:
     """Return the settings in pyvenv.cfg, keys in lower case; None where there is no such file."""
     path = venv / CONFIG
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        data = read_regular(path, MAX_CONFIG)
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise SandboxError(f"read {str(path)!r}: {error.strerror}", "make the venv anew") from None
-    with open(fd, "rb") as file:
-        status = os.fstat(fd)
-        data = file.read(MAX_CONFIG + 1) if stat.S_ISREG(status.st_mode) else b""
-    if not stat.S_ISREG(status.st_mode) or len(data) > MAX_CONFIG or b"\0" in data:
-        raise SandboxError(f"read {str(path)!r}: it is not what a venv's settings look like", "make the venv anew")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise SandboxError(f"read {str(path)!r}: {reason}", f"make it anew: python3 -m venv --clear {venv}") from None
     config = {}
     for line in data.decode("utf-8", "surrogateescape").splitlines():
         key, equals, value = line.partition("=")

@@ -16,6 +16,8 @@ import os
 import re
 from pathlib import Path
 
+from ..state import read_regular
+
 MAX_LAUNCHER = 16 << 10
 MAX_SHEBANG = 127  # BINPRM_BUF_SIZE is 128 before Linux 5.1, 256 since (include/uapi/linux/binfmts.h)
 
@@ -86,10 +88,8 @@ def read_launcher(path: Path) -> tuple[bytes, bytes] | None:
     import ast
 
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(fd, "rb") as file:
-            data = file.read(MAX_LAUNCHER)
-    except OSError:
+        data = read_regular(path, MAX_LAUNCHER)
+    except (OSError, ValueError):
         return None
     match = _CALL.search(data)
     if match is None or not looks_like_launcher(data):

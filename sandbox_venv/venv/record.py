@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SandboxError
+from ..state import read_regular
 from .base import BaseInfo
 
 if TYPE_CHECKING:
@@ -225,24 +225,6 @@ def decode_record(data: bytes, folder: Path) -> Record:
     )
 
 
-def read_own(path: Path, limit: int) -> bytes:
-    """Read a file of the state: regular, this user's, written by nobody else, at most ``limit`` bytes.
-
-    Raises:
-        OSError: it can't be opened.
-        ValueError: it isn't such a file.
-    """
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(fd, "rb") as file:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
-            raise ValueError("not a file of this user alone")
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise ValueError("too long")
-    return data
-
-
 def read_record(folder: Path) -> Record:
     """Read and check ``folder/record.json``.
 
@@ -251,7 +233,7 @@ def read_record(folder: Path) -> Record:
     """
     path = folder / RECORD
     try:
-        return decode_record(read_own(path, MAX_SIZE), folder)
+        return decode_record(read_regular(path, MAX_SIZE, own=True), folder)
     except FileNotFoundError:
         raise SandboxError(f"read record {str(path)!r}: it isn't there", "wrap the venv again") from None
     except (OSError, ValueError, RecursionError) as error:

@@ -15,16 +15,14 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from .. import __version__
 from ..errors import SandboxError
-from ..state import StateDir, user_home
-from ..toolcode import tool_interpreter
+from ..state import StateDir
 from . import files
-from .accounts import group_text, passwd_text
-from .activate import STUB, add_block, strip_block
+from .activate import add_block, strip_block
 from .allowed import check_allowed
-from .inspect import VenvInfo, inspect_venv, is_entry, is_script, locate
-from .launchers import MAX_LAUNCHER, launcher_text, looks_like_launcher, stub
+from .draft import new_record, write_helpers
+from .inspect import inspect_venv, is_entry, is_script, locate
+from .launchers import MAX_LAUNCHER, launcher_text, looks_like_launcher
 from .record import Found, Record, find_record, write_record
 from .tree import (
     FOUND,
@@ -69,13 +67,28 @@ def _manifest(tree: Tree, names: Sequence[str], old: Record | None) -> dict[str,
     for name in names:
         thing = describe_own(tree.bin, name)
         if thing is not None and not thing.same(found.get(name)):
-            found[name] = thing
+            found[name] = thing  # the time of what is the same was there first
     if old is None:  # after a lost record, what is apart is what was found
         for name in os.listdir(tree.originals):
             thing = None if name in found else files.describe(tree.originals, name)
             if thing is not None:
                 found[name] = thing
     return found
+
+
+def _stale(tree: Tree, old: Record) -> Record:
+    """Return the record of a venv without ``sandbox``: it was made anew, and only the options count.
+
+    Raises:
+        SandboxError: launchers are there, so ``sandbox`` was removed from a wrapped venv.
+    """
+    if any(is_ours(tree.bin, name, old) for name in os.listdir(tree.bin)):
+        files.remove_tree(tree.venv, "sandbox")
+        raise SandboxError(
+            f"wrap {str(old.venv)!r}: the originals of its entry points, in sandbox/bin, are gone",
+            f"put the interpreters back: sandbox-venv unwrap {old.venv}; then install the rest again, and wrap",
+        )
+    return dataclasses.replace(old, found={})
 
 
 def _keep_copies(state: StateDir, tree: Tree, record: Record, names: Sequence[str]) -> None:
@@ -152,50 +165,6 @@ def _entries(tree: Tree, items: Sequence[os.DirEntry[str]]) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def new_record(
-    info: VenvInfo, old: Record | None, state: StateDir, options: Sequence[bytes] | None, backend: str | None
-) -> Record:
-    """Return the record of a venv about to be wrapped, with nothing found yet; earlier options are kept."""
-    code, interpreter = state.install_code(), tool_interpreter()
-    earlier: tuple[tuple[str, str], ...] = ()
-    if old is not None:
-        pairs = [(os.fspath(old.code), os.fspath(old.interpreter)), *old.earlier]
-        earlier = tuple(pair for pair in dict.fromkeys(pairs) if pair != (str(code), str(interpreter)))[:8]
-    if options is None:
-        kept = old.options if old is not None else ()
-    else:
-        kept = tuple(os.fsdecode(option) for option in options)
-    return Record(
-        tool_version=__version__,
-        venv=info.path,
-        project=info.project,
-        home=user_home(),
-        backend=backend or (old.backend if old is not None else "auto"),
-        options=kept,
-        base=info.base,
-        system_site=info.system_site,
-        copies=info.copies,
-        conda=info.conda,
-        private_home=info.path / "home",
-        private_cache=info.path / "cache",
-        code=code,
-        interpreter=interpreter,
-        entries=(),
-        found={},
-        folder=state.venv_dir(info.path),
-        earlier=earlier,
-    )
-
-
-def write_helpers(state: StateDir, record: Record) -> None:
-    """Write what lies beside the record: passwd, group, and the stub that ``deactivate_sandbox`` calls."""
-    state.write_atomic(record.folder / "passwd", passwd_text(record.home))
-    state.write_atomic(record.folder / "group", group_text())
-    arguments = os.fsencode(state.root), os.fsencode(record.venv)
-    text = stub(record.interpreter, record.code, "sandbox_venv.venv.unwrap", "command", *arguments)
-    state.write_atomic(record.folder / STUB, text, 0o700)
-
-
 def make_private(tree: Tree, venv: Path) -> None:
     """Make ``.venv/home`` and ``.venv/cache``."""
     for name in ("home", "cache"):
@@ -233,15 +202,15 @@ def wrap_venv(
             raise files.as_error(f"wrap {str(path)!r}", error) from None
 
 
-def _roll_back(tree: Tree, record: Record, *, fresh: bool) -> None:
+def _roll_back(tree: Tree, record: Record, made: Sequence[str]) -> None:
     """Undo what a first wrap did before it changed any entry point: the disk was full, say."""
-    if fresh:
+    if "sandbox" in made:
         files.remove_tree(tree.venv, "sandbox")
-        for name in ("home", "cache"):
-            with contextlib.suppress(OSError):
-                os.rmdir(name, dir_fd=tree.venv)
     else:
         files.remove_tree(tree.sandbox, STAGE)
+    for name in {"home", "cache"} & {*made}:
+        with contextlib.suppress(OSError):
+            os.rmdir(name, dir_fd=tree.venv)
     with files.closing(top := files.open_path(record.folder.parent)):
         files.remove_tree(top, record.folder.name)
 
@@ -275,18 +244,20 @@ def _wrap(
     info = inspect_venv(path, project=project, record=old if old and (path / "sandbox" / "bin").is_dir() else None)
     check_allowed(path, project, state)
     record = new_record(info, old, state, options, backend)
-    fresh = not os.path.lexists(path / "sandbox")
+    made = [name for name in ("sandbox", "home", "cache") if not os.path.lexists(path / name)]
     tree = open_tree(path)
     try:
         clear_stage(tree)
         items = _originals_in_bin(tree, old)
+        if old is not None and "sandbox" in made:
+            old = _stale(tree, old)
         found = _manifest(tree, [item.name for item in items], old)
         record = dataclasses.replace(record, entries=_entries(tree, items), found=found)
         try:
             _prepare(tree, record, old, items, state)
         except (OSError, SandboxError):
             if old is None:
-                _roll_back(tree, record, fresh=fresh)
+                _roll_back(tree, record, made)
             raise
         _commit(tree, record, items)
     finally:

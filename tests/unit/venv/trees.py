@@ -36,7 +36,7 @@ def make_small_venv(path: Path, python: str | None = None) -> Path:
     )
     (path / "bin" / "python").symlink_to(real)
     (path / "bin" / "python3").symlink_to("python")
-    (path / "bin" / "pip").write_text(f"#!{path}/bin/python\nimport pip\n")
+    (path / "bin" / "pip").write_bytes(b"#!" + bytes(path) + b"/bin/python\nimport pip\n")
     (path / "bin" / "pip").chmod(0o755)
     for name in ("activate", "activate.fish", "activate.csh", "Activate.ps1", "activate_this.py"):
         (path / "bin" / name).write_text(f"# {name}: no newline at the end")
@@ -81,7 +81,7 @@ class Faults:
 
     def patches(self) -> list[AbstractContextManager[object]]:
         return [mock.patch.object(os, name, self._patched(name)) for name in CHANGES] + [
-            mock.patch.object(os, "fsync", lambda fd: None)
+            mock.patch.object(os, "fsync", return_value=None)
         ]
 
     def _patched(self, name: str) -> Callable[..., object]:
