@@ -129,7 +129,7 @@ class Session:
         self.argv = argv
         self.env = dict(os.environb)
         self.cwd = os.getcwdb()
-        self.slots = slots.Slots(plan.protect)
+        self.slots = slots.Slots(plan.protect, plan.meta.get(b"nested-names", b"").split(b"\1"))
         self.mask = mask
         self.ignored = ignored_signals()
         self.path_first = path_first
@@ -191,6 +191,7 @@ class Session:
         config.ignored, config.mask, config.closed = self.ignored, self.mask, self.closed
         config.keep = self.keep()
         config.listen_fds = int(b"LISTEN_FDS" in self.env and bool(config.keep))
+        config.nested = int(b"nested" in self.plan.meta)
         config.env = self.environment()
         config.argv = self.argv
         config.verify = self.slots.verify
@@ -252,7 +253,7 @@ def after(session: Session) -> None:
         from ..after import after_install
 
         after_install(plan.meta[b"dir"], session.argv)
-    found = slots.appeared(session.slots.absent)
+    found = session.slots.appeared()
     if found:
         from ..after import report_appeared
 

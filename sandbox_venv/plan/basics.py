@@ -57,7 +57,9 @@ class Request:
 
 def set_up_lines(subject: Subject, request: Request, policy: Policy, seccomp: Program) -> list[Line]:
     """Return namespaces, ``/proc``, ``/dev``, ``/tmp`` and the user database."""
-    lines: list[Line] = [((word,), "namespaces, no privileges") for word in NAMESPACES[:-2]]
+    nested = "nested" in request.user.allow
+    words = [word for word in NAMESPACES[:-2] if not (nested and word == "--disable-userns")]
+    lines: list[Line] = [((word,), "namespaces, no privileges") for word in words]
     lines.append((NAMESPACES[-2:], "no capability"))
     if not seccomp.deny and not request.user.new_session:
         lines.append((("--new-session",), "without seccomp, so that the terminal can't be fed (TIOCSTI)"))

@@ -202,7 +202,9 @@ def _meta(subject: Subject, request: Request, layout: Layout, seccomp: Program) 
     if not subject.base.is_system:
         shown.append(subject.base.prefix)
     shown += [operation.target for operation in request.user.operations if operation.words[0] != "--symlink"]
+    nested = {"nested": "1"} if "nested" in request.user.allow else {}
     return {
+        **nested,
         "version": __version__,
         "dir": str(subject.folder),
         "kind": request.kind,

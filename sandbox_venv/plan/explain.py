@@ -16,14 +16,16 @@ def enforced(compiled: Compiled) -> list[tuple[str, bool, str]]:
     """Return (what, in force, detail) for each protection that depends on the machine."""
     abi = probe.landlock_abi()
     allowed = compiled.seccomp.allowed
+    nested = b"nested" in compiled.plan.meta
+    reopening = "given up for --allow nested" if nested else f"kernel ABI {abi}, needs 2"
     alone = b"--unshare-net" in compiled.plan.tail
     seccomp = f"{allowed} system calls allowed" if compiled.seccomp.allow else "switched off"
     return [
         ("namespaces: user, mount, pid, ipc, uts, cgroup", True, "always"),
         ("no network", alone, "cut off" if alone else "the host's network is shared (--unshare-net cuts it off)"),
-        ("no capability, no_new_privs, no nested user namespace", True, "always"),
+        ("no capability, no_new_privs, no nested user namespace", not nested, "given up" if nested else "always"),
         ("seccomp, before the program's first instruction", bool(compiled.seccomp.allow), seccomp),
-        ("Landlock: files behind 0-2 can't be reopened in another mode", abi >= 2, f"kernel ABI {abi}, needs 2"),
+        ("Landlock: files behind 0-2 can't be reopened in another mode", abi >= 2 and not nested, reopening),
         ("Landlock: no abstract sockets, no signals to the host", abi >= 6, f"kernel ABI {abi}, needs 6"),
         ("core dumps off, inherited descriptors closed", True, "always"),
     ]  # fmt: skip

@@ -28,7 +28,6 @@ HOT_MODULES = {
     "stat",
     "errno",
     "posix",
-    "fcntl",
     "time",
     "select",
 }

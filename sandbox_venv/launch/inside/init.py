@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import NoReturn
 
-_NUMBERS = ("status_fd", "ignored", "mask", "closed", "listen_fds")
+_NUMBERS = ("status_fd", "ignored", "mask", "closed", "listen_fds", "nested")
 _LISTS = ("env", "argv", "verify", "cwd", "keep")
 
 
@@ -40,6 +40,7 @@ class Config:
         ignored, mask: the caller's ignored and blocked signals, bit sets by signal number.
         closed: bit set of descriptors 0-2 that the caller had closed.
         listen_fds: whether LISTEN_PID must name the program's process.
+        nested: whether sandboxes inside are wanted: a Landlock ruleset on files would forbid them to mount.
         env: the program's environment, NAME=VALUE.
         argv: the program and its arguments.
         verify: mount point, device, inode in turn.
@@ -53,6 +54,7 @@ class Config:
     mask: int
     closed: int
     listen_fds: int
+    nested: int
     env: list[bytes]
     argv: list[bytes]
     verify: list[bytes]
@@ -302,7 +304,7 @@ def run(config: Config, landlock: ModuleType | None, before_exec: Callable[[], N
         verify(config.verify)
         close_descriptors([config.status_fd] + [int(fd) for fd in config.keep])
         harden()
-        if landlock is not None and not landlock.restrict_reopen():
+        if landlock is not None and (config.nested or not landlock.restrict_reopen()):
             landlock.scope()
         program = start_program(config, before_exec)
     except Stop as stop:

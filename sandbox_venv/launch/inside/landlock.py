@@ -13,7 +13,6 @@ comes after all mounts, and where a sandbox inside is wanted (the seccomp opt-ou
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import os
 import stat
 
@@ -36,11 +35,14 @@ ABI_2_FS = (LANDLOCK_ACCESS_FS_REFER << 1) - 1
 """Every right of ABI 2, EXECUTE to REFER"""
 
 EBADFD = 77
+F_GETFL = 3  # fcntl(2)
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _syscall = _libc.syscall
 _syscall.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_long, ctypes.c_char_p, ctypes.c_long)
 _syscall.restype = ctypes.c_long
+_fcntl = _libc.fcntl  # the module of that name is not imported before a program starts
+_fcntl.argtypes = (ctypes.c_int, ctypes.c_int)
 _create_ruleset = _libc["syscall"]
 _create_ruleset.argtypes = (ctypes.c_long, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_ulong)
 _create_ruleset.restype = ctypes.c_long
@@ -108,7 +110,7 @@ def scope() -> int:
 def _granted(fd: int, handled: int) -> int:
     """Return the access that a descriptor's own mode stands for; 0 for what can't be reopened as a file."""
     try:
-        flags = fcntl.fcntl(fd, fcntl.F_GETFL)
+        flags = _checked(_fcntl(fd, F_GETFL))
         kind = os.fstat(fd).st_mode
     except OSError:
         return 0  # closed
