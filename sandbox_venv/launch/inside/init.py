@@ -303,6 +303,7 @@ def run(config: Config, landlock: ModuleType | None, before_exec: Callable[[], N
     try:
         verify(config.verify)
         close_descriptors([config.status_fd] + [int(fd) for fd in config.keep])
+        os.set_inheritable(config.status_fd, False)  # a pipe, and none of the program's: it could forge its own end
         harden()
         if landlock is not None and (config.nested or not landlock.restrict_reopen()):
             landlock.scope()
