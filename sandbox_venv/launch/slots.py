@@ -6,7 +6,8 @@ Hot: ``os`` and ``stat`` only. A slot is a kind and two arguments:
 |---|---|---|
 | ``rw``, ``ro`` | source, mount point | opened without following any link, bound by descriptor |
 | ``rw-try``, ``ro-try`` | the same | left out where the source is absent or not a file or directory |
-| ``protect`` | project | each name of the plan's PROTECT section that exists there, read-only |
+| ``protect`` | project | each name of the plan's PROTECT section that exists there, read-only; likewise each of its |
+| | | ``nested-names`` (META), and venvs, in directories below (``launch/nested.py``) and what ``.git`` leads to |
 | ``point-dir``, ``point-file`` | directory, path below it | the mount point is made there, without following links |
 | ``--…`` | up to two arguments | that bubblewrap option as it stands |
 | ``+`` | one or two | further arguments of the option before |
@@ -17,7 +18,16 @@ from __future__ import annotations
 import os
 import stat
 
+from . import nested
+
 PATH_FLAGS = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MOST_NESTED = 64
+"""So many protected names below the project's top are mounted besides those that the plan knows."""
 
 COVERING = (b"--tmpfs", b"--ro-bind", b"--bind", b"--ro-bind-try", b"--bind-try", b"--dev-bind", b"--dev-bind-try")
 """Options that lay a mount over what was at their mount point."""
@@ -46,24 +56,43 @@ def open_path(path: bytes) -> int:
 class Slots:
     """Fills the slots of one start.
 
+    Args:
+        protect: names protected at the top of the project.
+        nested_names: names protected in directories below it.
+
     Attributes:
         options: bubblewrap options.
         descriptors: those that the options name.
         verify: mount point, device, inode in turn, for init.
         absent: project and the protected names that are not there, in one list each.
+        links: protected names that are links, with what they say: nothing can be mounted on them.
+        nested: per project, which protected names there were in the directories below.
+        skip: mount points, whose insides are not looked at for protected names.
     """
 
-    __slots__ = ("absent", "descriptors", "options", "protect", "verify")
+    __slots__ = (
+        "absent", "descriptors", "links", "nested", "nested_names", "options", "points", "protect", "skip", "verify",
+    )  # fmt: skip
 
-    def __init__(self, protect: list[bytes]) -> None:
+    def __init__(self, protect: list[bytes], nested_names: Iterable[bytes] = ()) -> None:
         self.protect = protect
+        self.nested_names = frozenset(nested_names)
         self.options: list[bytes] = []
         self.descriptors: list[int] = []
         self.verify: list[bytes] = []
         self.absent: list[tuple[bytes, list[bytes]]] = []
+        self.links: list[tuple[bytes, bytes]] = []
+        self.nested: list[tuple[bytes, set[bytes]]] = []
+        self.skip: set[bytes] = set()
+        self.points: set[bytes] = set()
 
     def fill(self, slots: list[bytes]) -> None:
         """Add what ``slots`` (kind and two arguments in turn) say."""
+        for kind, second in zip(slots[::3], slots[2::3]):
+            if kind[:2] in (b"rw", b"ro"):
+                self.points.add(second)
+                if kind[:2] == b"ro":
+                    self.skip.add(second)
         for kind, first, second in zip(slots[::3], slots[1::3], slots[2::3]):
             if kind[:2] == b"--":
                 self.options += [item for item in (kind, first, second) if item]
@@ -111,6 +140,7 @@ class Slots:
     def _protect(self, project: bytes) -> None:
         top = open_path(project)
         absent = []
+        leads = []
         for name in self.protect:
             try:
                 fd = os.open(name, PATH_FLAGS, dir_fd=top)
@@ -118,12 +148,72 @@ class Slots:
                 absent.append(name)
                 continue
             status = os.fstat(fd)
+            path = project + b"/" + name
+            if name == b".git" and not stat.S_ISDIR(status.st_mode):
+                leads.append(path)
             if stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode):
-                self._add(b"--ro-bind-fd", fd, project + b"/" + name, status)
-            else:
-                os.close(fd)
+                self._add(b"--ro-bind-fd", fd, path, status)
+                continue
+            if stat.S_ISLNK(status.st_mode) and path not in leads:  # those follow below
+                self.links.append((path, os.readlink(b"", dir_fd=fd)))
+            os.close(fd)
         os.close(top)
         self.absent.append((project, absent))
+        self._protect_nested(project, leads)
+
+    def _protect_nested(self, project: bytes, leads: list[bytes]) -> None:
+        """Protect what lies further down, and the git directories that the ``.git`` files or links ``leads`` name."""
+        found = nested.find(project, self.nested_names, self.skip) if self.nested_names else []
+        self.nested.append((project, set(found)))
+        for path in [*found[:MOST_NESTED], *leads]:
+            folder, _, name = path.rpartition(b"/")
+            if path not in leads:
+                self._protect_path(project, folder if name == nested.SETTINGS else path)
+            try:
+                self.links.append((path, os.readlink(path)))
+            except OSError:
+                pass  # not a link
+            target = nested.git_directory(path, project) if name == b".git" else b""
+            above = [target[:at] for at in range(len(target)) if target[at] == ord("/")]
+            if target and not any(folder + b"/" + nested.SETTINGS in self.skip for folder in above):
+                self._protect_path(project, target)
+
+    def _protect_path(self, project: bytes, path: bytes) -> None:
+        """Mount something below the project read-only, with the directories above it pinned by mounts of their own."""
+        above = [path[:at] for at in range(len(project) + 1, len(path)) if path[at] == ord("/")]
+        if path in self.points or any(folder in self.skip for folder in above):
+            return
+        points = [*(folder for folder in above if folder not in self.points), path]
+        opened: list[int] = []
+        try:
+            opened.extend(map(open_path, points))
+        except OSError:  # it is gone, or a link by now: no session can have done that to what was protected
+            for fd in opened:
+                os.close(fd)
+            return
+        for fd, point in zip(opened, points):
+            status = os.fstat(fd)
+            if stat.S_ISLNK(status.st_mode) or not (stat.S_ISDIR(status.st_mode) or point == path):
+                os.close(fd)
+                continue
+            self._add(b"--ro-bind-fd" if point == path else b"--bind-fd", fd, point, status)
+            self.points.add(point)
+        self.skip.add(path)
+
+    def appeared(self) -> list[bytes]:
+        """Return the paths of protected names that a session made or changed."""
+        found = appeared(self.absent)
+        for path, said in self.links:
+            try:
+                same = os.readlink(path) == said
+            except OSError:
+                same = not os.path.lexists(path)
+            if not same:
+                found.append(path)
+        for project, known in self.nested:
+            now = nested.find(project, self.nested_names, self.skip) if self.nested_names else []
+            found += [path for path in now if path not in known]
+        return found
 
 
 def make_point(root: bytes, below: bytes, *, directory: bool) -> None:

@@ -192,12 +192,14 @@ def compile_plan(
     plan.seccomp_allow, plan.seccomp_deny = seccomp.allow, seccomp.deny
     plan.meta = {
         os.fsencode(name): value if isinstance(value, bytes) else os.fsencode(value)
-        for name, value in _meta(subject, request, layout, seccomp).items()
+        for name, value in _meta(subject, request, policy, layout, seccomp).items()
     }
     return Compiled(plan, lines, slots, tail, system, seccomp, list(seccomp.notes))
 
 
-def _meta(subject: Subject, request: Request, layout: Layout, seccomp: Program) -> dict[str, str | bytes]:
+def _meta(
+    subject: Subject, request: Request, policy: Policy, layout: Layout, seccomp: Program
+) -> dict[str, str | bytes]:
     shown = [subject.project, *([subject.venv] if subject.venv else [])]
     if not subject.base.is_system:
         shown.append(subject.base.prefix)
@@ -219,6 +221,7 @@ def _meta(subject: Subject, request: Request, layout: Layout, seccomp: Program) 
         "home": subject.home,
         "private-home": subject.private_home,
         "pins": "\1".join(layout.pins),
+        "nested-names": "\1".join(policy.protect_nested),
         "shown": "\1".join(shown),
         "record": "1" if subject.wrapped else "",
         "chdir": request.user.chdir or "",

@@ -6,12 +6,14 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ..launch.nested import git_directory
 from .expose import is_below
 from .subject import Subject
 
 NESTED_ENTRIES = 40_000
 NESTED_DEPTH = 8
-"""Bounds of the search for nested protected names, in directory entries and levels."""
+MOST_NESTED = 256
+"""Bounds of the search for nested protected names, in directory entries, levels and names: a session may make many."""
 
 SKIPPED = {"node_modules", "__pycache__", ".venv", ".tox", ".nox", ".mypy_cache", ".pytest_cache", "site-packages"}
 
@@ -119,7 +121,7 @@ def add_venv(layout: Layout, subject: Subject, kind: str) -> None:
 def find_nested(project: str, names: Iterable[str], skip: Iterable[str]) -> list[tuple[str, str]]:
     """Return (path, reason) of protected names below the top of ``project``; bounded, links not followed.
 
-    A plain venv in the project is found too: its ``bin`` and ``pyvenv.cfg`` are what the host executes.
+    A plain venv in the project is found too: the host executes what is in it, its packages included.
     """
     wanted, skipped = set(names), set(skip)
     found: list[tuple[str, str]] = []
@@ -133,21 +135,25 @@ def find_nested(project: str, names: Iterable[str], skip: Iterable[str]) -> list
             continue
         budget -= len(entries)
         for entry in entries:
+            if entry.name == ".git" and not entry.is_dir(follow_symlinks=False):
+                target = os.fsdecode(git_directory(os.fsencode(entry.path), os.fsencode(project)))
+                if target and not any(is_below(path, target) or is_below(target, path) for path in skipped):
+                    found.append((target, f"git's own directory, named by {entry.path}"))
             if entry.is_symlink() or entry.path in skipped:
                 continue
             if depth and entry.name in wanted:
                 found.append((entry.path, "host tools take orders from it"))
             elif entry.is_dir(follow_symlinks=False):
-                found += _venv_in(entry.path)
-                if depth < NESTED_DEPTH and entry.name not in SKIPPED:
+                venv = [] if any(is_below(path, entry.path) for path in skipped) else _venv_in(entry.path)
+                found += venv
+                if not venv and depth < NESTED_DEPTH and entry.name not in SKIPPED:
                     queue.append((entry.path, depth + 1))
-    return found
+    return found[:MOST_NESTED]
 
 
 def _venv_in(folder: str) -> list[tuple[str, str]]:
-    """Return what of a plain venv in ``folder`` the host executes."""
+    """Return ``folder`` where it is a plain venv."""
     settings = os.path.join(folder, "pyvenv.cfg")
     if not os.path.isfile(settings) or os.path.islink(settings):
         return []
-    paths = [settings, os.path.join(folder, "bin")]
-    return [(path, "a venv that the host may start") for path in paths if not os.path.islink(path)]
+    return [(folder, "a venv that the host may start: its programs and every package in it")]

@@ -1,0 +1,84 @@
+"""Names below the top of the project that host tools obey, looked for at each start and after each session.
+
+Hot: ``os`` only. Bounded, nearest first, so that a session can't make a later start slow; what a plan found when it
+was compiled (further down, too) is in its slots anyway.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+FOLDERS = 128
+ENTRIES = 4096
+DEPTH = 4
+SETTINGS = b"pyvenv.cfg"
+
+SKIPPED = frozenset(
+    (b"node_modules", b"__pycache__", b".tox", b".nox", b".mypy_cache", b".pytest_cache", b"site-packages", b".hg")
+)
+"""Directories that hold many others and that no tool takes orders from where they lie"""
+
+
+def find(project: bytes, names: Container[bytes], skip: Container[bytes]) -> list[bytes]:
+    """Return the paths of what is called so in the directories of ``project``, not in the project itself.
+
+    A venv shows as its ``pyvenv.cfg``, and is not looked into. Links are not followed.
+
+    Args:
+        project: where to look.
+        names: what to look for besides.
+        skip: paths of directories that are left alone.
+    """
+    found: list[bytes] = []
+    queue = [(project, 0)]
+    entries = ENTRIES
+    for folder, depth in queue:  # it grows while it is read
+        below = []
+        venv = False
+        try:
+            with os.scandir(folder) as items:
+                for item in items:
+                    entries -= 1
+                    name = item.name
+                    if name in names or name == SETTINGS:
+                        if depth:
+                            found.append(item.path)
+                            venv = venv or name == SETTINGS
+                    elif name not in SKIPPED and item.is_dir(follow_symlinks=False) and item.path not in skip:
+                        below.append((item.path, depth + 1))
+                    if not entries:
+                        return found
+        except OSError:
+            continue
+        if not venv and depth < DEPTH:
+            queue += below[: max(0, FOLDERS - len(queue))]
+    return found
+
+
+def git_directory(path: bytes, project: bytes) -> bytes:
+    """Return where a ``.git`` that is a link, or a file that says ``gitdir:``, leads to inside ``project``, else b"".
+
+    The directory itself may be called anything, and is where the hooks and the settings are.
+    """
+    try:
+        target = os.readlink(path)
+    except OSError:
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return b""
+        try:
+            kind, _, target = os.read(fd, 4096).partition(b"gitdir:")
+        except OSError:
+            return b""
+        finally:
+            os.close(fd)
+        target = target.strip()
+        if kind.strip() or not target or b"\0" in target or b"\n" in target:
+            return b""
+    real = os.path.realpath(os.path.join(os.path.dirname(path), target))
+    return real if real.startswith(project + b"/") else b""
