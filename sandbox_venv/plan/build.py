@@ -150,13 +150,17 @@ def choose_backend(wanted: str, subject: Subject, user: UserOptions, fresh: int)
         if problem:
             raise SandboxError(f"use bwrap: {problem}", "apt install bubblewrap, or --backend native")
         return "bwrap", path
+    # Every plan has mount points below what sessions write. Pins and init's check make these safe with an older bwrap
+    # too, but where there is a choice, the backend that never looks a mount point up by its path is taken.
+    if not problem and probe.bwrap_version() >= SAFE_MOUNT_POINTS:
+        return "bwrap", path
+    obstacle = probe.native_obstacle()
+    if not obstacle:
+        return "native", path
     if not problem and not unsafe:
         return "bwrap", path
-    if obstacle := probe.native_obstacle():
-        reason = unsafe or problem
-        hint = probe.userns_remedy()
-        raise SandboxError(f"start a sandbox: bwrap: {reason}; native: {obstacle}: {probe.userns_obstacle()}", hint)
-    return "native", path
+    reason = f"bwrap: {unsafe or problem}; native: {obstacle}: {probe.userns_obstacle()}"
+    raise SandboxError(f"start a sandbox: {reason}", probe.userns_remedy())
 
 
 def trusted_control(record: Record, dotenv: DotEnv) -> dict[str, str]:
