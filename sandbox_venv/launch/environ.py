@@ -43,7 +43,7 @@ SECRET_PARTS = (
     b"TOKEN", b"SECRET", b"PASSW", b"PASSPHR", b"PASSFILE", b"API_KEY", b"APIKEY", b"ACCESS_KEY", b"CREDENTIAL",
     b"PRIVATE", b"AUTH", b"KEYRING", b"COOKIE", b"WEBHOOK", b"ASKPASS", b"NETRC",
 )  # fmt: skip
-"""Anywhere in a name, in any case (AUTHOR is not meant)"""
+"""Anywhere in a name, in any case (AUTHOR and TOKENIZER are not meant)"""
 
 SECRET_WORDS = frozenset(
     (b"KEY", b"KEYS", b"PASS", b"PWD", b"SSHPASS", b"PAT", b"CREDS", b"DSN", b"JWT", b"SOCK", b"SOCKET")
@@ -134,7 +134,7 @@ def is_secret(name: bytes, value: bytes) -> bool:
     upper = name.upper()
     if upper.startswith(PLUMBING) or upper in PLUMBING_NAMES:
         return True
-    plain = upper.replace(b"AUTHORI", b"AUTH").replace(b"AUTHOR", b"")
+    plain = upper.replace(b"AUTHORI", b"AUTH").replace(b"AUTHOR", b"").replace(b"TOKENIZER", b"")
     if any(part in plain for part in SECRET_PARTS):
         return True
     if upper != b"PWD" and not SECRET_WORDS.isdisjoint(upper.split(b"_")):
@@ -167,14 +167,14 @@ def filter_environ(
             continue
         if any(matches(name, pattern) for pattern in named):
             result[name] = value
-        elif name in NEVER or name == b"VERBOSE" or is_secret(name, value):
+        elif name in NEVER or name == b"VERBOSE":
             continue
         elif (
             name in ALLOWED
             or name.startswith(b"LC_")
             or (parent is not None and name not in parent)
             or any(matches(name, pattern) for pattern in passed)
-        ):
+        ) and not is_secret(name, value):
             result[name] = value
     result.update([pair for pair in dotenv.items() if not is_control(pair[0])])
     for rule, value in rules:

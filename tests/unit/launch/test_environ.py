@@ -33,7 +33,8 @@ SECRETS = [
     b"BASH_FUNC_f%%=() { :; }", b"SLACK_WEBHOOK=x", b"SESSION_COOKIE=x", b"SUDO_ASKPASS=/x", b"NETRC=/x",
 ]  # fmt: skip
 PLAIN = [
-    b"FOO=bar", b"GIT_AUTHOR_NAME=me", b"AUTHOR=me", b"KEYBOARD=de", b"MONKEY=1", b"PATHS=/a",
+    b"FOO=bar", b"TOKENIZERS_PARALLELISM=1", b"GIT_AUTHOR_NAME=me", b"AUTHOR=me",
+    b"KEYBOARD=de", b"MONKEY=1", b"PATHS=/a",
     b"PWD=/work", b"COMPASS=n",
     b"URL=https://example.org:8080/@scope/x", b"U=https://example.org", b"REPO=ssh://git@github.com/a/b",
     b"MAIL_TO=a@b",
