@@ -72,7 +72,10 @@ def set_up_lines(subject: Subject, request: Request, policy: Policy, seccomp: Pr
     size = str(memory * policy.tmp_share // 100 // 4096 * 4096)
     for path in ("/dev/shm", "/tmp"):  # noqa: S108 - the sandbox's own
         lines.append((("--size", size, "--perms", "1777", "--tmpfs", path), "private, in memory"))
-    lines.append((("--symlink", "/tmp", "/var/tmp"), "private, in memory"))  # noqa: S108 - likewise
+    if any(operation.target == "/" for operation in request.user.operations):  # /var/tmp is a directory there
+        lines.append((("--size", size, "--perms", "1777", "--tmpfs", "/var/tmp"), "private, in memory"))  # noqa: S108
+    else:
+        lines.append((("--symlink", "/tmp", "/var/tmp"), "private, in memory"))  # noqa: S108 - likewise
     for name in ("passwd", "group"):
         lines.append((("--ro-bind", str(subject.folder / name), f"/etc/{name}"), "only you and nobody"))
     return lines

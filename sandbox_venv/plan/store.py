@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from pathlib import Path
 
 from ..elf import FactsCache
@@ -14,6 +13,7 @@ from ..venv.record import Record, read_record
 from . import bundle
 from .build import base_of, prepare
 from .compile import Compiled
+from .progress import Progress
 
 
 def store(record: Record, state: StateDir, path: Path, compiled: Compiled) -> None:
@@ -23,15 +23,6 @@ def store(record: Record, state: StateDir, path: Path, compiled: Compiled) -> No
     if not bundle_file.is_file() or bundle_file.read_bytes() != code:
         state.write_atomic(bundle_file, code)
     state.write_atomic(path, planfile.encode(compiled.plan.sections()))
-
-
-def say_compiling() -> threading.Timer:
-    """Return a timer, started, that says on a terminal what takes long."""
-    timer = threading.Timer(0.5, lambda: os.write(2, b"sandbox-venv: compiling the plan of this sandbox ...\n"))
-    timer.daemon = True
-    if os.isatty(2) or os.environb.get(b"VERBOSE"):
-        timer.start()
-    return timer
 
 
 def read_fresh(path: bytes, folder: bytes, kind: bytes, variant: bytes) -> planfile.Plan | None:
@@ -46,6 +37,18 @@ def read_fresh(path: bytes, folder: bytes, kind: bytes, variant: bytes) -> planf
     return plan
 
 
+def why_compile(path: bytes) -> str:
+    """Return in words why the plan at ``path`` isn't used as it is."""
+    try:
+        plan = planfile.read(path)
+    except planfile.PlanError:
+        return "no plan yet"
+    for name, old in zip(plan.stamps[::2], plan.stamps[1::2], strict=True):
+        if planfile.stamp(name) != old:
+            return f"{os.fsdecode(name)} changed"
+    return "of another place or version"
+
+
 def compile_stored(folder: bytes, kind: bytes, variant: bytes) -> planfile.Plan:
     """Compile the plan of the record in ``folder``, store it and return it; one compiler at a time.
 
@@ -55,25 +58,21 @@ def compile_stored(folder: bytes, kind: bytes, variant: bytes) -> planfile.Plan:
     place = Path(os.fsdecode(folder))
     state = StateDir(place.parent.parent)
     path = plan_path(folder, kind, variant)
-    timer = say_compiling()
-    try:
-        read_record(place)  # before the lock: a state directory that is gone is not made anew
-        with state.lock(place):
-            plan = read_fresh(path, folder, kind, variant)
-            if plan is not None:
-                return plan
-            record = read_record(place)
-            if os.environb.get(b"VERBOSE") or os.environb.get(b"verbose"):
-                os.write(2, b"sandbox-venv/wrapper: Caching dependencies ...\n")
-            with FactsCache(state.root / "facts") as facts:
-                subject, compiled = prepare(record, state, kind.decode(), variant, facts)
-            store(record, state, Path(os.fsdecode(path)), compiled)
-            if subject.wrapped and subject.venv:
-                leave_marker(subject.venv, path)
-            drop_old_variants(place)
-            return compiled.plan
-    finally:
-        timer.cancel()
+    read_record(place)  # before the lock: a state directory that is gone is not made anew
+    with Progress(why_compile(path)) as progress, state.lock(place, waiting=progress.waiting):
+        plan = read_fresh(path, folder, kind, variant)
+        if plan is not None:
+            return plan
+        record = read_record(place)
+        if os.environb.get(b"VERBOSE") or os.environb.get(b"verbose"):
+            os.write(2, b"sandbox-venv/wrapper: Caching dependencies ...\n")
+        with FactsCache(state.root / "facts") as facts:
+            subject, compiled = prepare(record, state, kind.decode(), variant, facts)
+        store(record, state, Path(os.fsdecode(path)), compiled)
+        if subject.wrapped and subject.venv:
+            leave_marker(subject.venv, path)
+        drop_old_variants(place)
+        return compiled.plan
 
 
 def leave_marker(venv: str, path: bytes) -> None:
