@@ -36,6 +36,10 @@ PLAIN_SUFFIXES = frozenset(
 """Extensions of files that no loader opens; not even stat(2) is called on them."""
 
 
+_PYTHON = (".py", ".pyc", ".pyi")
+"""Most names of a venv, told apart before anything is called."""
+
+
 class Files:
     """The facts of files, each read once; from the cache where there is one."""
 
@@ -145,7 +149,7 @@ def scan_tree(top: str) -> Tree:
                     if entry.is_dir(follow_symlinks=False):
                         if depth < MAX_DEPTH and entry.name != "__pycache__":
                             pending.append((entry.path, depth + 1))
-                    elif is_candidate(entry):
+                    elif not entry.name.endswith(_PYTHON) and is_candidate(entry):
                         tree.files.append(entry.path)
                     if entries > MAX_ENTRIES or len(tree.files) >= MAX_CANDIDATES:
                         tree.refused.append((directory, "too many files; the rest was not looked at"))
@@ -160,8 +164,7 @@ def scan_tree(top: str) -> Tree:
 def is_candidate(entry: os.DirEntry[str]) -> bool:
     """Say whether the file is worth opening; see scan_tree for the rule."""
     name = entry.name
-    dot = name.rfind(".")
-    if dot > 0 and name[dot:].lower() in PLAIN_SUFFIXES:
+    if name[name.rfind(".") :] in PLAIN_SUFFIXES:
         return False
     try:
         if not entry.is_file(follow_symlinks=False):

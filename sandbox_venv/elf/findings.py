@@ -27,7 +27,7 @@ class Library:
             in a tree that is visible inside anyway, or by way of ``..``, the first path that isn't.
         real: where the file is; no link on the way.
         soname: DT_SONAME, or the file's name where there is none.
-        needed_by: up to three files that ask for it, for people.
+        needed_by: up to three files that ask for it, for people; ``--lib``; or the reason in ``dlopen.toml``.
         links: every link that leads to it (``libz.so.1`` where the file is ``libz.so.1.2.13``), each in its
             directory's real path, outside of the trees that are visible anyway.
     """
@@ -45,7 +45,7 @@ class Closure:
 
     Attributes:
         libraries: by real path; none lies in a tree that is visible inside anyway, nor in ``directories``.
-        interpreters: PT_INTERP paths, the links on the way, their real targets.
+        interpreters: PT_INTERP paths, the links on the way, their real targets, outside of the visible trees.
         missing: (SONAME, who needs it): not on this machine, so the program can't work outside either.
         refused: (path, who needs it, reason): would lead outside the allowed directories, or is no library.
         scanned: number of ELF files looked at as programs or as files of a tree.
@@ -74,7 +74,7 @@ class Findings:
     """Collects; ``visible`` are the real paths of trees that need no bind."""
 
     def __init__(self, visible: Iterable[str]) -> None:
-        self._visible = tuple(visible)
+        self._visible = tuple(f"{root}/" for root in visible)
         self._libraries: dict[str, _Found] = {}
         self._settled: set[tuple[str, str]] = set()
         self.interpreters: dict[str, None] = {}
@@ -85,18 +85,21 @@ class Findings:
         self._directories: dict[str, str] = {}
         self.scanned = 0
 
+    def _is_visible(self, path: str) -> bool:
+        return f"{path}/".startswith(self._visible)
+
     def add_library(self, path: str, resolved: Resolved, soname: str | None, asking: str) -> None:
         """Note a library and who asks for it; one in a visible tree needs no note."""
         real = resolved.real
         if (path, real) in self._settled:
             return
-        names = [name for name in resolved.links if not is_below(name, self._visible)]
+        names = [name for name in resolved.links if not self._is_visible(name)]
         self._directory_links.update(dict.fromkeys(resolved.directory_links))
-        if is_below(real, self._visible):
+        if self._is_visible(real):
             self._settled.add((path, real))
             return
         asked_as = path
-        if is_below(path, self._visible) or path != os.path.normpath(path):
+        if self._is_visible(path) or path != os.path.normpath(path):
             path = names[0] if names else real
         found = self._libraries.setdefault(real, _Found(path, soname or os.path.basename(path)))
         found.links.update(dict.fromkeys(names))
@@ -106,9 +109,10 @@ class Findings:
             self._settled.add((asked_as, real))
 
     def add_interpreter(self, path: str, resolved: Resolved) -> None:
-        """Note a program's loader under all its names."""
+        """Note a program's loader under all its names; one in a visible tree needs no note."""
         for name in (path, *resolved.links, resolved.real):
-            self.interpreters[name] = None
+            if not self._is_visible(name):
+                self.interpreters[name] = None
         self._directory_links.update(dict.fromkeys(resolved.directory_links))
 
     def add_soname(self, soname: str | None, abi: Abi) -> None:
@@ -118,7 +122,7 @@ class Findings:
 
     def add_directory(self, real: str, why: str) -> bool:
         """Note a directory of modules; False if it is known or visible anyway."""
-        if real in self._directories or is_below(real, self._visible):
+        if real in self._directories or self._is_visible(real):
             return False
         self._directories[real] = why
         return True

@@ -32,7 +32,7 @@ class Resolved:
 
 def is_below(path: str, roots: Iterable[str]) -> bool:
     """Say whether *path* is one of *roots* or lies below one (both absolute and normalised)."""
-    return any(path == root or path.startswith(root + "/") for root in roots)
+    return f"{path}/".startswith(tuple([f"{root}/" for root in roots]))
 
 
 class PathWalker:
@@ -45,7 +45,8 @@ class PathWalker:
 
     def __init__(self, allowed: Iterable[str], untrusted: Iterable[str]) -> None:
         self.allowed = _with_real(allowed)
-        self.untrusted = _with_real(untrusted)
+        self._allowed = tuple(f"{root}/" for root in self.allowed)
+        self._untrusted = tuple(f"{root}/" for root in _with_real(untrusted))
         self._ancestors = {parent for root in self.allowed for parent in _parents(root)}
         self._directories: dict[tuple[str, bool], Resolved | RefusedPathError | None] = {}
 
@@ -54,16 +55,17 @@ class PathWalker:
         fresh = [root for root in _with_real(roots) if not is_below(root, self.allowed)]
         if fresh:
             self.allowed += tuple(fresh)
+            self._allowed += tuple(f"{root}/" for root in fresh)
             self._ancestors.update(parent for root in fresh for parent in _parents(root))
             self._directories.clear()
 
     def is_allowed(self, real: str) -> bool:
         """Say whether a resolved path lies in an allowed root."""
-        return is_below(real, self.allowed)
+        return f"{real}/".startswith(self._allowed)
 
     def is_untrusted(self, real: str) -> bool:
         """Say whether a sandbox session may have written what lies at *real*."""
-        return is_below(real, self.untrusted)
+        return f"{real}/".startswith(self._untrusted)
 
     def directory(self, path: str, *, free: bool) -> Resolved | None:
         """Resolve a directory; None when there is none. Raises RefusedPathError."""
@@ -126,7 +128,7 @@ class PathWalker:
         return Resolved(found.real, found.links, parent.directory_links + found.directory_links)
 
     def _touchable(self, path: str) -> bool:
-        return path in self._ancestors or is_below(path, self.allowed)
+        return path in self._ancestors or f"{path}/".startswith(self._allowed)
 
     def _walk(self, path: str, *, free: bool) -> Resolved | None:
         """Resolve an absolute path, component by component."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from .files import Files
 from .parse import DF_1_NODEFLIB, ElfFacts
 from .paths import PathWalker, RefusedPathError, Resolved
-from .system import LoaderWorld
+from .system import LoaderWorld, auxiliary_platform
 
 MAX_STEPS = 3_000_000
 """Names looked for and directories looked into, all in all; some microseconds each. 300 files of a venv take 30,000."""
@@ -74,8 +74,9 @@ class Budget:
 
     def spend(self, steps: int) -> None:
         """Count work; raises BudgetError when it is too much."""
+        before = self._steps
         self._steps -= steps
-        if self._steps < 0 or time.monotonic() > self._end:
+        if self._steps < 0 or (before >> 6 != self._steps >> 6 and time.monotonic() > self._end):
             raise BudgetError
 
 
@@ -113,7 +114,7 @@ class Searcher:
             text = _MUSL_TOKEN.sub(lambda _: origin, text)
             return None if "$" in text else text
         words = {"ORIGIN": origin, "LIB": self.world.lib, "PLATFORM": self.world.platform}
-        return _TOKEN.sub(lambda match: words[match[1] or match[2]], text)
+        return _TOKEN.sub(lambda match: words[match[1] or match[2]] or auxiliary_platform(), text)
 
     def find(self, name: str, request: Request) -> Outcome:
         """Search for a name without a slash. Raises BudgetError."""

@@ -35,14 +35,15 @@ _PLATFORM_LEVELS = {
 class LoaderWorld:
     """What one dynamic loader (one PT_INTERP) searches after RPATH and RUNPATH.
 
-    ``lib`` and ``platform`` stand for $LIB and $PLATFORM; ``levels`` are glibc-hwcaps levels, best first.
+    ``lib`` and ``platform`` stand for $LIB and $PLATFORM (None: ask the kernel when somebody uses it);
+    ``levels`` are glibc-hwcaps levels, best first.
     """
 
     musl: bool
     directories: tuple[str, ...]
     cache: LoaderCache
     lib: str
-    platform: str
+    platform: str | None
     levels: tuple[str, ...]
 
 
@@ -54,8 +55,7 @@ def loader_world(interpreter: str | None, machine: str) -> LoaderWorld:
     directories = built_in_directories(os.path.realpath(interpreter) if interpreter else None) or FALLBACK_DIRECTORIES
     lib = directories[0].strip("/").removeprefix("usr/")
     lib = lib if lib.startswith("lib") else "lib"
-    platform = auxiliary_platform()
-    return LoaderWorld(False, directories, system_cache(), lib, platform, cpu_levels(machine))
+    return LoaderWorld(False, directories, system_cache(), lib, None, cpu_levels(machine))
 
 
 @cache
@@ -140,7 +140,7 @@ def cpu_levels(machine: str) -> tuple[str, ...]:
             levels.insert(0, level)
         return tuple(levels)
     known = _PLATFORM_LEVELS.get(machine, ())
-    platform = auxiliary_platform()
+    platform = auxiliary_platform() if known else ""
     return tuple(reversed(known[: known.index(platform) + 1])) if platform in known else ()
 
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from sandbox_venv.elf.system import cpu_levels, loader_world
+from sandbox_venv.elf.system import auxiliary_platform, cpu_levels, loader_world
 from tests.unit.elf.elves import MACHINE, build, forge, write
 
 Expected = dict[str, str | None]
@@ -32,7 +32,7 @@ def lib(path: Path, **how: object) -> Path:
 def words() -> tuple[str, str]:
     """Return what $LIB and $PLATFORM stand for with this machine's loader."""
     world = loader_world(os.path.realpath("/lib64/ld-linux-x86-64.so.2"), MACHINE)
-    return world.lib, world.platform
+    return world.lib, auxiliary_platform()
 
 
 @scenario

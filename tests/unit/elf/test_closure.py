@@ -58,6 +58,12 @@ def test_host_program_brings_its_libraries_and_its_loader(host: Host):
     assert closure.scanned == 1
 
 
+def test_loader_that_the_venv_brings_needs_no_bind(host: Host):
+    lib(host.site / "glibc/ld-own.so")
+    build(host.site / "tool", program=True, options=["--dynamic-linker", str(host.site / "glibc/ld-own.so")])
+    assert host.resolve().interpreters == ()
+
+
 def test_library_of_the_venv_needs_no_bind_and_its_needs_are_followed(host: Host):
     lib(host.system / "libsv2.so.1")
     lib(host.site / "pkg.libs/libsv1-abc.so.1", needed=["libsv2.so.1"], runpath=str(host.system))

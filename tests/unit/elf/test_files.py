@@ -67,7 +67,7 @@ def test_very_deep_trees_end(tmp_path: Path):
 
 
 def test_files_that_no_loader_opens_are_not_even_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    for name in ("a.py", "b.json", "c.PNG"):
+    for name in ("a.py", "b.json", "c.png"):
         write(tmp_path / name, b"x").chmod(0o755)
     with os.scandir(tmp_path) as listing:
         entries = list(listing)
