@@ -7,7 +7,6 @@ time a launcher or the original; the record goes last.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 import sys
@@ -129,21 +128,25 @@ def compare(tree: Tree, found: dict[str, Found]) -> list[str]:
     return differences
 
 
+def _holds_files(folder: int, name: str) -> bool:
+    """Tell whether a directory holds anything but directories, which are mount points of sessions."""
+    return any(
+        names or any(stat.S_ISLNK(os.stat(item, dir_fd=fd, follow_symlinks=False).st_mode) for item in folders)
+        for _, folders, names, fd in os.fwalk(name, dir_fd=folder)
+    )
+
+
 def _clean(tree: Tree, venv: Path, out: Say) -> None:
     """Remove what wrap added to the venv, but for what programs left in the private home and cache."""
     files.remove_tree(tree.venv, "sandbox")
     kept = []
     for name in ("home", "cache"):
-        with contextlib.suppress(OSError):
-            fd = os.open(name, files.DIRECTORY, dir_fd=tree.venv)
-            with files.closing(fd), contextlib.suppress(OSError):
-                os.rmdir(".cache", dir_fd=fd)  # a mount point
-        try:
-            os.rmdir(name, dir_fd=tree.venv)
-        except FileNotFoundError:
+        if not files.exists(tree.venv, name):
             continue
-        except OSError:
+        if _holds_files(tree.venv, name):
             kept.append(str(venv / name))
+        else:
+            files.remove_tree(tree.venv, name)
     if kept:
         out(f"kept, since programs left files there: {', '.join(map(shown, kept))}")
 

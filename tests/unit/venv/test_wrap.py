@@ -175,6 +175,20 @@ def test_unwrap_keeps_what_the_user_changed_in_an_activate_script(state: StateDi
     assert path.read_bytes() == b"export MINE=1\n# activate: no newline at the endexport MORE=1\n"
 
 
+def test_mount_points_in_the_private_home_are_no_files(state: StateDir, venv: Path) -> None:
+    before = snapshot(venv)
+    wrap_venv(venv, state=state)
+    (venv / "home" / "code" / "project").mkdir(parents=True)
+    (venv / "cache" / "pip").mkdir()
+    unwrap_venv(venv, state)
+    assert snapshot(venv) == before
+    wrap_venv(venv, state=state)
+    (venv / "home" / "link").symlink_to("/etc")
+    unwrap_venv(venv, state)
+    assert (venv / "home" / "link").is_symlink()
+    assert os.path.exists("/etc/passwd")
+
+
 def test_unwrap_of_what_is_not_wrapped_says_so_and_leaves_no_trace(state: StateDir, venv: Path) -> None:
     with pytest.raises(SandboxError, match="it isn't wrapped"):
         unwrap_venv(venv, state)
