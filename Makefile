@@ -51,7 +51,7 @@ run: packages-run
 	@$(TOOL)/bin/python examples/demo.py $(ARGS)
 
 test: packages-test
-	@$(MAKE) --no-print-directory lint pytest
+	@$(MAKE) --no-print-directory --keep-going lint pytest
 
 pytest: $(DEV)/.done
 	$(DEV)/bin/python -m pytest -n $(JOBS) $(ARGS)
