@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from sandbox_venv.elf import resolve_closure
 from sandbox_venv.elf.files import Files, scan_tree
+from sandbox_venv.elf.paths import is_below
 from tests.harness import IN_CI, remove_tree
 from tests.unit.elf.elves import MACHINE, build, need
 from tests.unit.elf.scenarios import SCENARIOS, make
@@ -117,3 +119,38 @@ def test_musl_programs_resolve_as_musls_loader_does(musl: Path):
     assert ours(paths) == wanted
     assert wanted[paths[0]] == {"libsv1.so": f"{a}/libsv1.so", "libsv2.so": f"{b}/libsv2.so"}
     assert wanted[paths[3]] == {"libsv9.so": None}
+
+
+@pytest.mark.registry
+@pytest.mark.slow
+def test_wheels_import_with_nothing_of_the_system_but_their_closure(wheels: Path):
+    """An empty root, the closure, the standard library and the wheels: all of them import and work."""
+    python = os.path.realpath(sys.executable)
+    stdlib = os.path.dirname(os.__file__)
+    inside = [stdlib, str(wheels)]
+    closure = resolve_closure([python], [f"{stdlib}/lib-dynload", str(wheels)], inside=inside, program=python)
+    command = [need("bwrap"), "--unshare-all", "--die-with-parent", "--clearenv", "--dev", "/dev", "--tmpfs", "/tmp"]
+    for link, target in closure.directory_links:
+        command += ["--symlink", target, link]
+    names = set(closure.interpreters)
+    for library in closure.libraries:
+        names.update((library.real, *library.links))
+    directory_links = [link for link, _ in closure.directory_links]
+    real = {os.path.realpath(name) for name in names}
+    for name in sorted(real | {python}):
+        command += ["--ro-bind", name, name]
+    for name in sorted(names - real):
+        if not is_below(name, directory_links):
+            command += ["--symlink", os.path.realpath(name), name]
+    for tree in inside:
+        command += ["--ro-bind", tree, tree]
+    code = (
+        f"import sys; sys.path.insert(0, {str(wheels)!r})\n"
+        "import numpy, scipy.linalg, scipy.stats, pandas, sklearn.linear_model, PIL.Image, lxml.etree\n"
+        "import matplotlib; matplotlib.use('Agg'); import matplotlib.pyplot as plt\n"
+        "plt.plot(numpy.linalg.inv(numpy.eye(3))); plt.savefig('/tmp/x.png')\n"
+        "import ssl, sqlite3, ctypes, socket; print('done')\n"
+    )
+    command += ["--setenv", "MPLCONFIGDIR", "/tmp", "--setenv", "PYTHONHOME", sys.base_prefix]
+    done = subprocess.run([*command, "--", python, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "done\n", done.stderr
