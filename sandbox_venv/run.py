@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from .errors import SandboxError
-from .launch.main import Session, after, load, session_kind, variant_of
+from .launch.main import Session, after, load, safe_path, session_kind, variant_of
 from .launch.planfile import MODULUS
 from .launch.waiter import block_signals, end_like
 
@@ -166,7 +166,7 @@ def start(asked: Asked) -> None:
             )
         plan = load(folder, kind, variant)
     mask = block_signals()
-    session = Session(plan, command, mask=mask, path_first=True)
+    session = Session(plan, safe_path(plan, command), mask=mask, path_first=True)
     status = session.run()
     after(session)
     end_like(status)

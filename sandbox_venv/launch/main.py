@@ -99,6 +99,17 @@ def session_kind(plan: planfile.Plan, name: bytes, args: list[bytes]) -> bytes:
     return b"run"
 
 
+def safe_path(plan: planfile.Plan, argv: list[bytes]) -> list[bytes]:
+    """Return the command of an install session, where ``python -m`` must not import from the current directory.
+
+    Run sessions write there: a ``pip.py`` of theirs would run with the right to change the venv.
+    """
+    option = plan.meta.get(b"safe-path")
+    if not option or not python_module(argv[1:]):
+        return argv
+    return [argv[0], option, *argv[1:]]
+
+
 def standard_descriptors() -> int:
     """Make 0-2 usable; return a bit set of those the caller had closed. A directory among them is refused."""
     closed = 0
@@ -293,7 +304,7 @@ def _main(folder: bytes, name: bytes) -> None:
     program = [plan.meta[b"bin"] + b"/" + name]
     if name == b"shell":
         program = [plan.meta[b"shell"]]
-    session = Session(plan, program + args, mask=mask)
+    session = Session(plan, safe_path(plan, program + args), mask=mask)
     status = session.run()
     after(session)
     end_like(status)

@@ -11,7 +11,7 @@ from ..elf import FactsCache
 from ..errors import SandboxError
 from ..policy import read_policy
 from ..seccomp import compile_seccomp
-from ..state import StateDir
+from ..state import StateDir, read_regular
 from ..venv.inspect import inspect_venv
 from ..venv.record import Record
 from .basics import Request, refuse_project
@@ -26,6 +26,9 @@ NO_VENV = Path("/")
 
 SAFE_MOUNT_POINTS = (0, 12)
 """bwrap from this version on never follows a link in a mount point (CVE-2026-87766)."""
+
+STEERING = ("PIP_", "UV_", "PYTHON", "LD_", "PATH", "GIT_", "POETRY_", "PDM_", "PIPENV_", "HTTP", "http")
+"""Names (or their starts) that steer an installer: said where they are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,20 +166,31 @@ def choose_backend(wanted: str, subject: Subject, user: UserOptions, fresh: int)
     raise SandboxError(f"start a sandbox: {reason}", probe.userns_remedy())
 
 
-def trusted_control(record: Record, dotenv: DotEnv) -> dict[str, str]:
-    """Return the variables of ``.env`` that loosen the sandbox, where that file was trusted; warn otherwise."""
-    if not dotenv.control:
-        return {}
+def trusted_dotenv(record: Record, dotenv: DotEnv, kind: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the plain variables of ``.env`` that count in such a session, and those that loosen the sandbox.
+
+    A session may have written that file. So only one that was trusted outside loosens anything, or has a say in an
+    install session, which may write what a run session may not.
+    """
     try:
-        known = (record.folder / "trusted-env").read_text(encoding="ascii").split()
-    except OSError:
+        known = read_regular(record.folder / "trusted-env", 1 << 16, own=True).decode("ascii", "replace").split()
+    except (OSError, ValueError):
         known = []
     if dotenv.digest in known:
-        return dotenv.control
-    names = ", ".join(sorted(dotenv.control))
-    text = f"sandbox-venv: warning: {record.project}/.env sets {names}: ignored (to accept: sandbox-venv trust)\n"
-    os.write(2, os.fsencode(text))
-    return {}
+        return dotenv.variables, dotenv.control
+    ignored = sorted(dotenv.control)
+    if kind == "install":
+        ignored += sorted(name for name in dotenv.variables if name.startswith(STEERING))
+    if ignored:
+        names = ", ".join(map(shown_name, ignored))
+        text = f"sandbox-venv: warning: {record.project}/.env sets {names}: ignored (to accept: sandbox-venv trust)\n"
+        os.write(2, os.fsencode(text))
+    return ({} if kind == "install" else dotenv.variables), {}
+
+
+def shown_name(name: str) -> str:
+    """Return a name for a terminal, whatever a session put into it."""
+    return name if name.isprintable() and len(name) <= 80 else ascii(name[:80])
 
 
 def prepare(
@@ -193,14 +207,14 @@ def prepare(
     dotenv = read_dotenv(f"{subject.project}/.env")
     if dotenv.problem:
         os.write(2, os.fsencode(f"sandbox-venv: warning: {subject.project}/.env is ignored: {dotenv.problem}\n"))
-    control = trusted_control(record, dotenv)
+    variables, control = trusted_dotenv(record, dotenv, kind)
     user = user_options(record, call, control.get("BWRAP_ARGS", ""))
     fresh = len(user.operations) - len(sort_options(list(record.options), where="wrap").operations)
     backend, bwrap = choose_backend(call.backend or subject.backend, subject, user, fresh)
     allow = call.seccomp if call.seccomp is not None else control.get("SANDBOX_SECCOMP_ALLOW")
     seccomp = compile_seccomp(allow=allow, optouts=frozenset(user.allow))
     request = Request(
-        kind=kind, variant=variant, user=user, dotenv=dotenv.variables, cwd=call.cwd, backend=backend, bwrap=bwrap,
+        kind=kind, variant=variant, user=user, dotenv=variables, cwd=call.cwd, backend=backend, bwrap=bwrap,
         pip_cache=_pip_cache(subject) if call.pip_cache or control.get("SANDBOX_USE_PIP_CACHE") else None,
     )  # fmt: skip
     stamps = [str(record.folder / "trusted-env"), str(record.code)]

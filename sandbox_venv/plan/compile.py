@@ -13,7 +13,7 @@ from ..policy import Policy
 from ..seccomp import Program
 from .basics import Line, Request, environment_rules, set_up_lines
 from .expose import is_below
-from .layout import Layout, add_home, add_pins, add_venv, find_nested
+from .layout import Layout, add_home, add_pins, add_venv, find_nested, session_subject
 from .options import Operation
 from .subject import Subject
 from .system import System, compile_system, lines_of
@@ -159,6 +159,7 @@ def compile_plan(
     Raises:
         SandboxError: the user's options or the project make a safe plan impossible.
     """
+    subject = session_subject(subject, request.kind)
     system = compile_system(subject, policy, request.kind, request.user.libs, facts)
     layout, shown, bottom = lay_out(subject, request, policy, system)
     covered = [target for target in _covered_targets(request.user.operations) if target != "/"]
@@ -225,6 +226,7 @@ def _meta(
         "shown": "\1".join(shown),
         "record": "1" if subject.wrapped else "",
         "chdir": request.user.chdir or "",
+        "safe-path": ("-P" if subject.base.version >= (3, 11) else "-I") if request.kind == "install" else "",
         "keep-fd": " ".join(str(fd) for fd in request.user.keep_fds),
         "allowed": str(seccomp.allowed),
     }

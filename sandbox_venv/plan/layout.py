@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..launch.nested import git_directory
 from .expose import is_below
@@ -48,6 +48,18 @@ def first_component(path: str, root: str) -> str:
     return path[len(root.rstrip("/")) + 1 :].split("/", 1)[0]
 
 
+def session_subject(subject: Subject, kind: str) -> Subject:
+    """Return the subject with the home that a session of that kind has.
+
+    Install sessions have a home and a cache of their own in ``.venv/sandbox``, which no other session sees: what a
+    program leaves in its home (``pip.conf``, packages, a poisoned cache) must not steer what may write the venv.
+    """
+    if kind != "install" or not subject.originals:
+        return subject
+    folder = f"{subject.venv}/sandbox"
+    return replace(subject, private_home=f"{folder}/home", private_cache=f"{folder}/cache")
+
+
 def add_home(layout: Layout, subject: Subject, below: Iterable[tuple[str, bool]], *, keep_own: bool) -> None:
     """Mount the private home and pin what lies between it and the mounts below it.
 
@@ -60,6 +72,9 @@ def add_home(layout: Layout, subject: Subject, below: Iterable[tuple[str, bool]]
     home = subject.home
     if keep_own:
         return
+    if subject.venv and subject.private_home == f"{subject.venv}/sandbox/home":
+        for name in ("home", "cache"):
+            layout.add("point-dir", f"{subject.venv}/sandbox", name, why="install sessions have a home of their own")
     layout.add("rw", subject.private_home, home, why="the private home")
     layout.add("point-dir", subject.private_home, ".cache", why="mount point of ~/.cache")
     layout.add("rw", subject.private_cache, f"{home}/.cache", why="the private cache")
