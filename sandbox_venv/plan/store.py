@@ -8,7 +8,7 @@ from pathlib import Path
 from ..elf import FactsCache
 from ..launch import planfile
 from ..launch.main import plan_path
-from ..state import StateDir
+from ..state import StateDir, read_regular
 from ..venv.record import Record, read_record
 from . import bundle
 from .build import base_of, prepare
@@ -20,9 +20,19 @@ def store(record: Record, state: StateDir, path: Path, compiled: Compiled) -> No
     """Write a compiled plan and init's code beside it."""
     bundle_file = bundle.bundle_path(record.folder)
     code = bundle.init_code(base_of(record))
-    if not bundle_file.is_file() or bundle_file.read_bytes() != code:
+    if not is_own(bundle_file, code):
         state.write_atomic(bundle_file, code)
+    name = os.fsencode(bundle_file)
+    compiled.plan.stamps += [name, planfile.stamp(name)]  # damaged or replaced, it makes the plan stale
     state.write_atomic(path, planfile.encode(compiled.plan.sections()))
+
+
+def is_own(path: Path, data: bytes) -> bool:
+    """Tell whether a file of the state is there, nobody else's, and holds ``data``."""
+    try:
+        return read_regular(path, len(data), own=True) == data
+    except (OSError, ValueError):
+        return False
 
 
 def read_fresh(path: bytes, folder: bytes, kind: bytes, variant: bytes) -> planfile.Plan | None:
