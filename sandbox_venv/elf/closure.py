@@ -29,7 +29,8 @@ def resolve_closure(
         roots: host executables and single ELF files, absolute; what is no ELF file among them is skipped.
         trees: directories scanned for ELF files (site-packages, lib-dynload). Like *inside*.
         inside: directories that are visible inside anyway (the venv, the base prefix). Untrusted: what is
-            found through a file in one, or in one of the trees, must really lie in *allowed*.
+            found through a file in one, or in one of the trees, must really lie in *allowed*. Nothing in
+            *inside* or *trees* is reported as a library to expose.
         allowed: directories where such a library may lie, or None: the system's library directories
             (ld.so.conf(5), the loaders' own) and *inside*.
         extra: SONAMEs (or absolute paths) that the user adds by ``--lib``: found as a program without an

@@ -27,7 +27,7 @@ class Library:
             in a tree that is visible inside anyway, or by way of ``..``, the first path that isn't.
         real: where the file is; no link on the way.
         soname: DT_SONAME, or the file's name where there is none.
-        needed_by: up to three files that ask for it, for people; ``--lib``; or the reason in ``dlopen.toml``.
+        needed_by: up to three files that ask for it, for people; ``--lib``; or ``SONAME (dlopen: reason)``.
         links: every link that leads to it (``libz.so.1`` where the file is ``libz.so.1.2.13``), each in its
             directory's real path, outside of the trees that are visible anyway.
     """

@@ -220,7 +220,8 @@ class Resolution:
                     continue
                 outcome = self._by_name(entry.name, reference)
                 if outcome.found is not None:
-                    self._add_library(self.load(outcome.found).objects[0], entry.why)
+                    opener = next(name for name in entry.by if name in known)
+                    self._add_library(self.load(outcome.found).objects[0], f"{opener} (dlopen: {entry.why})")
 
     def _add_modules(self, entry: Dlopened, beside: list[str]) -> None:
         """Add a directory of modules beside a library (or, where /usr isn't merged, its twin in /usr)."""

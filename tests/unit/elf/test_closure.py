@@ -165,7 +165,7 @@ def test_what_only_dlopen_finds_comes_with_what_opens_it(host: Host):
     )
     closure = host.resolve(dlopened=reviewed)
     found = by_name(closure)
-    assert found["libutil.so.1"].needed_by[0] == "because"
+    assert found["libutil.so.1"].needed_by[0] == "libsv1.so (dlopen: because)"
     assert found["libm.so.6"].needed_by == (str(host.system / "mods/m.so"),)
     assert not {"libnss_compat.so.2", "libresolv.so.2", "m.so", "n.so"} & set(found)
     assert closure.directories == ((f"{host.system}/closed", "modules too"), (f"{host.system}/mods", "modules"))
