@@ -71,9 +71,22 @@ def restore_what_python_changed() -> None:
 
 
 def own_name() -> bytes:
-    """Return the name that this program was started by: argv[0], unless it is the interpreter's own."""
+    """Return the name that this program was started by, for the usage text.
+
+    That is argv[0] (`exec -a "$0" python3 -m …` in a wrapper script), unless it is the interpreter's own; then what
+    the shell that started a wrapper left in `$_`, where that names a script which starts this module.
+    """
     name = os.fsencode(sys.orig_argv[0])
-    return b"bwrap" if os.path.basename(name).startswith(b"python") else name
+    if not os.path.basename(name).startswith(b"python"):
+        return name
+    script = os.environb.get(b"_", b"")
+    try:
+        with open(script, "rb") as file:
+            if b"sandbox_venv.launch.native" in file.read(4096):
+                return script
+    except (OSError, ValueError):
+        pass
+    return b"bwrap"
 
 
 class Sandbox:
