@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from .. import __version__
 from ..elf import FactsCache
-from ..launch.planfile import Plan, stamp
+from ..launch.planfile import SECTIONS, Plan, stamp
 from ..policy import Policy
 from ..seccomp import Program
 from .basics import Line, Request, environment_rules, set_up_lines
@@ -182,7 +182,7 @@ def compile_plan(
         tail.append((("--remount-ro", "/"), "nothing can be put beside the mounts"))
     tail += [((flag,), "your option") for flag in request.user.flags]
     check_trust(subject, layout, [line[0] for line in lines])
-    plan = Plan([b""] * 10)
+    plan = Plan([b""] * SECTIONS)
     plan.base = [os.fsencode(word) for words, _ in lines for word in words]
     plan.slots = [os.fsencode(word) for words, _ in slots for word in words]
     plan.tail = [os.fsencode(word) for words, _ in tail for word in words]

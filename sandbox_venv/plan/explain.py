@@ -31,6 +31,11 @@ def enforced(compiled: Compiled) -> list[tuple[str, bool, str]]:
     ]  # fmt: skip
 
 
+def printable(name: str) -> str:
+    """Return a name that a file of the venv chose, so that it can't steer the terminal."""
+    return name if name.isprintable() else ascii(name)
+
+
 def describe(line: Line) -> tuple[str, str]:
     """Return (what, why) of one line of the plan."""
     words, why = line
@@ -82,7 +87,7 @@ def text(subject: Subject, compiled: Compiled) -> str:
     ]
     if compiled.system.closure.missing:
         out += ["", "Libraries that weren't found on this machine"]
-        out += [f"  {name}  needed by {by}" for name, by in compiled.system.closure.missing]
+        out += [f"  {printable(name)}  needed by {printable(by)}" for name, by in compiled.system.closure.missing]
     return "\n".join(out) + "\n"
 
 

@@ -14,6 +14,7 @@ from . import bundle
 from .build import base_of, prepare
 from .compile import Compiled
 from .progress import Progress
+from .skeleton import drop_unused, prepare_records
 
 
 def store(record: Record, state: StateDir, path: Path, compiled: Compiled) -> None:
@@ -24,7 +25,10 @@ def store(record: Record, state: StateDir, path: Path, compiled: Compiled) -> No
         state.write_atomic(bundle_file, code)
     name = os.fsencode(bundle_file)
     compiled.plan.stamps += [name, planfile.stamp(name)]  # damaged or replaced, it makes the plan stale
+    prepare_records(compiled.plan, record.folder, state)
     state.write_atomic(path, planfile.encode(compiled.plan.sections()))
+    if compiled.plan.records:
+        drop_unused(record.folder, compiled.plan)
 
 
 def is_own(path: Path, data: bytes) -> bool:

@@ -68,6 +68,8 @@ def show_libraries(exposure: Exposure, closure: Closure) -> None:
         exposure.expose(library.path, reason)
         for link in library.links:
             exposure.expose(link, reason)
+    for path, reason in closure.directories:
+        exposure.expose(path, reason)
 
 
 def compile_system(
@@ -95,7 +97,8 @@ def compile_system(
     if subject.venv and os.path.isdir(bin_folder := subject.originals or subject.bin):
         trees.append(bin_folder)
     roots = [*programs, subject.base.executable]
-    closure = resolve_closure(roots, trees, inside=inside, allowed=None, extra=libs, facts=facts)
+    program = subject.base.executable
+    closure = resolve_closure(roots, trees, inside=inside, extra=libs, facts=facts, program=program)
     show_libraries(exposure, closure)
     return System(exposure, closure)
 
