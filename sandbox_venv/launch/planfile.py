@@ -9,13 +9,13 @@ import os
 import stat
 
 MAGIC = b"SVPLAN\r\n"
-FORMAT = 1
+FORMAT = 2
 MODULUS = (1 << 61) - 1
 MAX_SIZE = 8 << 20
 HEADER = 24
 
-META, STAMPS, ENV, ENTRIES, BASE, SLOTS, TAIL, PROTECT, SECCOMP_ALLOW, SECCOMP_DENY = range(10)
-SECTIONS = 10
+META, STAMPS, ENV, ENTRIES, BASE, SLOTS, TAIL, PROTECT, SECCOMP_ALLOW, SECCOMP_DENY, RECORDS = range(11)
+SECTIONS = 11
 RAW = (SECCOMP_ALLOW, SECCOMP_DENY)
 
 
@@ -35,10 +35,12 @@ class Plan:
         slots: list, kind and two arguments in turn.
         protect: names probed at the top of the project at each start.
         seccomp_allow, seccomp_deny: raw ``struct sock_filter[]``, may be empty.
+        records: the same mounts for the C launcher (``plan/records.py``), empty where it can't do them.
     """
 
     __slots__ = (
-        "base", "entries", "env", "meta", "protect", "seccomp_allow", "seccomp_deny", "slots", "stamps", "tail",
+        "base", "entries", "env", "meta", "protect", "records", "seccomp_allow", "seccomp_deny", "slots", "stamps",
+        "tail",
     )  # fmt: skip
 
     def __init__(self, sections: list[bytes]) -> None:
@@ -54,13 +56,14 @@ class Plan:
         self.protect = lists[PROTECT]
         self.seccomp_allow = sections[SECCOMP_ALLOW]
         self.seccomp_deny = sections[SECCOMP_DENY]
+        self.records = lists[RECORDS]
 
     def sections(self) -> list[list[bytes] | bytes]:
         """Return the sections in file order, for :func:`encode`."""
         meta = [item for pair in self.meta.items() for item in pair]
         return [
             meta, self.stamps, self.env, self.entries, self.base, self.slots, self.tail, self.protect,
-            self.seccomp_allow, self.seccomp_deny,
+            self.seccomp_allow, self.seccomp_deny, self.records,
         ]  # fmt: skip
 
 

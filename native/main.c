@@ -1,0 +1,430 @@
+/* The start of a wrapped entry point: checks, and the order of what follows. What sandbox_venv/launch/main.py does for
+ * the plain case; for every other one, and wherever anything is odd or fails, Python is executed in its place. */
+#include "environ.h"
+#include "protect.h"
+#include "trailer.h"
+
+static struct session session;
+static struct protected before;
+static struct {
+	const char *folder, *interpreter, *code, *after, *name;
+	char **argv, **env;
+} call;
+
+#if defined(__SSP_STRONG__) || defined(__SSP__)
+uintptr_t __stack_chk_guard;
+_Noreturn void __stack_chk_fail(void);
+_Noreturn void __stack_chk_fail(void)
+{
+	__builtin_trap();
+}
+#endif
+
+static _Noreturn void stop(const char *line)
+{
+	sys(write, 2, line, strlen(line));
+	leave(125);
+}
+
+/* Put back what was changed and execute the Python interpreter with `code` and further arguments. */
+static _Noreturn void execute_python(const char *code, const char **more, size_t count)
+{
+	const char **argv = take((count + 5) * sizeof *argv), **at = argv;
+	if (!argv)
+		stop("sandbox-venv: start sandbox: out of memory\n");
+	*at++ = call.interpreter;
+	*at++ = "-IS";
+	*at++ = "-c";
+	*at++ = code;
+	for (size_t i = 0; i < count; i++)
+		*at++ = more[i];
+	*at = NULL;
+	for (int fd = 0; fd < 3; fd++)
+		if (session.closed >> fd & 1)
+			sys(close, fd);
+	sys(rt_sigaction, SIGCHLD, &session.child_action, NULL, 8);
+	sys(rt_sigprocmask, SIG_SETMASK, &session.mask, NULL, 8);
+	sys(execve, call.interpreter, argv, call.env);
+	stop("sandbox-venv: start sandbox: the Python that it was installed with is gone\n"
+	     "hint: install sandbox-venv again, and wrap the venv again\n");
+}
+
+static const char *own_path(void)
+{
+	char *path = take(4096);
+	long size = path ? sys(readlinkat, AT_FDCWD, "/proc/self/exe", path, 4095) : -1;
+	if (size <= 0)
+		stop("sandbox-venv: start sandbox: /proc isn't there\n");
+	path[size] = 0;
+	return path;
+}
+
+/* Start all over in Python, with the same arguments. */
+static _Noreturn void python(void)
+{
+	size_t count = 0;
+	while (call.argv[count])
+		count++;
+	const char **more = take((count + 1) * sizeof *more);
+	if (!more || !count)
+		stop("sandbox-venv: start sandbox: no arguments, not even a name\n");
+	more[0] = own_path();
+	for (size_t i = 1; i < count; i++)
+		more[i] = call.argv[i];
+	execute_python(call.code, more, count);
+}
+
+static void read_trailer(void)
+{
+	const char *at = trailer;
+	__asm__("" : "+r"(at)); /* written into the file afterwards: nothing is known about it here */
+	struct list fields = { at + sizeof TRAILER_MAGIC, at + TRAILER_SIZE - 1 };
+	call.folder = next(&fields);
+	call.interpreter = next(&fields);
+	call.code = next(&fields);
+	call.after = next(&fields);
+	call.name = next(&fields);
+	if (*call.folder != '/' || *call.interpreter != '/' || !*call.code || !*call.after ||
+	    !*call.name)
+		stop("sandbox-venv: start sandbox: this file is the launcher's mould, not a launcher\n");
+}
+
+/* Tell whether a variable asks for what only Python does. */
+static int asks_for_python(void)
+{
+	for (char **item = call.env; *item; item++)
+		switch (**item) {
+		case 'B':
+			if (starts_with(*item, "BWRAP_ARGS="))
+				return 1;
+			break;
+		case 'L':
+			if (starts_with(*item, "LISTEN_PID="))
+				return 1;
+			break;
+		case 'S':
+			if (starts_with(*item, "SANDBOX_"))
+				return 1;
+			break;
+		case 'V':
+		case 'v':
+			if (starts_with(*item, "VERBOSE=") || starts_with(*item, "verbose="))
+				return 1;
+			break;
+		default:
+			break;
+		}
+	return 0;
+}
+
+static const char *read_plan(void)
+{
+	struct plan *plan = &session.plan;
+	char *path = take(strlen(call.folder) + 16);
+	if (!path)
+		python();
+	put(put(path, call.folder), "/run.plan");
+	if (!plan_read(path, plan) || strcmp(plan_meta(plan, "dir"), call.folder) ||
+	    strcmp(plan_meta(plan, "kind"), "run") || *plan_meta(plan, "variant") ||
+	    strcmp(plan_meta(plan, "backend"), "native") || *plan_meta(plan, "chdir") || *plan_meta(plan, "keep-fd") ||
+	    *plan_meta(plan, "nested") ||
+	    !plan_is_fresh(plan))
+		python();
+	struct list records = plan->section[RECORDS];
+	const char *first = next(&records); /* "/" and the skeleton's path */
+	if (!first || strcmp(first, "/"))
+		python();
+	return next(&records);
+}
+
+/* Return the module of `python … -m MODULE`, NULL where there is none: launch/main.py, python_module. */
+static const char *python_module(char **args)
+{
+	while (*args) {
+		const char *arg = *args++;
+		if (*arg != '-' || !arg[1] || !strcmp(arg, "--"))
+			return NULL;
+		if (arg[1] == '-') {
+			if (!strcmp(arg, "--check-hash-based-pycs") && *args)
+				args++;
+			continue;
+		}
+		for (const char *at = arg + 1; *at; at++) {
+			if (!strchr("mcWX", *at))
+				continue;
+			const char *value = at[1] ? at + 1 : *args ? *args++ : "";
+			if (*at == 'm')
+				return value;
+			if (*at == 'c')
+				return NULL;
+			break;
+		}
+	}
+	return NULL;
+}
+
+static int is_entry(const char *name, size_t size)
+{
+	struct list entries = session.plan.section[ENTRIES];
+	for (const char *item; (item = next(&entries));)
+		if (strncmp(item, name, size) == 0 && !item[size])
+			return 1;
+	return 0;
+}
+
+static int is_word(const char *name, size_t size, const char *word)
+{
+	return strlen(word) == size && strncmp(name, word, size) == 0;
+}
+
+/* Tell whether this start installs: launch/main.py, session_kind. */
+static int installs(void)
+{
+	const char *name = call.name, *module;
+	size_t size = strlen(name);
+	while (size && ((name[size - 1] >= '0' && name[size - 1] <= '9') || name[size - 1] == '.'))
+		size--;
+	if (is_entry(name, size))
+		return 1;
+	if (!is_word(name, size, "python") && !is_word(name, size, "pypy") && !is_word(name, size, "python-freethreaded"))
+		return 0;
+	if (!*call.argv || !(module = python_module(call.argv + 1)))
+		return 0;
+	char *entry = take(strlen(module) + 4);
+	if (!entry)
+		python();
+	put(put(entry, "-m "), module);
+	return is_entry(entry, strlen(entry));
+}
+
+/* Set the program and its arguments; make sure that this file is the launcher in the venv, not a copy of it. */
+static void choose_program(void)
+{
+	struct kstat own, there;
+	const char *bin = plan_meta(&session.plan, "bin");
+	char *path = take(strlen(bin) + strlen(call.name) + 2);
+	if (!path || !*call.argv)
+		python();
+	put(put(put(path, bin), "/"), call.name);
+	if (sys6(NR_fstatat, AT_FDCWD, SYS_ARG("/proc/self/exe"), SYS_ARG(&own), 0, 0, 0) < 0 ||
+	    sys6(NR_fstatat, AT_FDCWD, SYS_ARG(path), SYS_ARG(&there), 0, 0, 0) < 0 || own.dev != there.dev ||
+	    own.ino != there.ino)
+		python();
+	if (!strcmp(call.name, "shell"))
+		path = (char *)(uintptr_t)plan_meta(&session.plan, "shell");
+	size_t count = 0;
+	while (call.argv[count])
+		count++;
+	session.argv = take((count + 1) * sizeof(char *));
+	if (!session.argv)
+		python();
+	memcpy(session.argv, call.argv, (count + 1) * sizeof(char *));
+	session.argv[0] = path;
+}
+
+/* The program's directory, where it is shown inside. */
+static void choose_directory(void)
+{
+	static char cwd[4096];
+	if (sys(getcwd, cwd, sizeof cwd) <= 0 || *cwd != '/')
+		python();
+	session.cwd = cwd;
+	if (!cwd[1] || !strcmp(cwd, plan_meta(&session.plan, "home")))
+		return;
+	const char *shown = plan_meta(&session.plan, "shown"); /* joined by \1 */
+	while (*shown) {
+		size_t size = 0;
+		while (shown[size] && shown[size] != '\1')
+			size++;
+		if (size && strncmp(cwd, shown, size) == 0 && (!cwd[size] || cwd[size] == '/'))
+			return;
+		shown += size + (shown[size] == '\1');
+	}
+	python();
+}
+
+/* Read which descriptors are open: pipes among them stay open for the program. */
+static void list_descriptors(void)
+{
+	char buffer[4096];
+	struct kstat status;
+	long fd = sys(openat, AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), size;
+	if (fd < 0)
+		python();
+	while ((size = sys(getdents64, fd, buffer, sizeof buffer)) > 0)
+		for (long at = 0; at < size; at += *(unsigned short *)(void *)(buffer + at + 16)) {
+			long number = 0;
+			for (const char *digit = buffer + at + 19; *digit >= '0' && *digit <= '9'; digit++)
+				number = number * 10 + *digit - '0';
+			if (number < 3 || number == fd || fstat(number, &status) < 0 ||
+			    (status.mode & S_IFMT) != S_IFIFO)
+				continue;
+			if (session.inherited_count == MAX_INHERITED)
+				python();
+			session.inherited[session.inherited_count++] = (int)number;
+		}
+	sys(close, fd);
+	if (size < 0)
+		python();
+}
+
+/* Make 0-2 usable, and note what is a terminal. */
+static void standard_descriptors(void)
+{
+	static char terminal[TTY_NAME_MAX];
+	struct kstat status;
+	u32 settings[16];
+	for (long fd = 0; fd < 3; fd++) {
+		if (fstat(fd, &status) < 0) {
+			if (sys(openat, AT_FDCWD, "/dev/null", O_RDWR, 0) != fd)
+				python();
+			session.closed |= 1 << fd;
+		} else if ((status.mode & S_IFMT) == S_IFDIR) {
+			python(); /* says why not */
+		}
+	}
+	session.terminal = terminal;
+	if (sys(ioctl, 1, 0x5401, settings) == 0) { /* TCGETS */
+		long size = sys(readlinkat, AT_FDCWD, "/proc/self/fd/1", terminal, sizeof terminal - 1);
+		if (size <= 0 || !starts_with(terminal, "/dev/"))
+			python();
+		terminal[size] = 0;
+	}
+}
+
+/* After the session: where a protected name is there that wasn't, or anything is odd, Python compares, tells, and ends
+ * as the program ended. It is given what was there before. */
+static void compare_protected(const char *project, u32 status)
+{
+	static struct protected now;
+	static const char *more[2 * MAX_PROTECTED + 4];
+	char number[24], present[24];
+	size_t count = 3, at = 0, known;
+	int same = protected_find(&session.plan, project, &now);
+	struct list names = session.plan.section[PROTECT];
+	for (const char *name; (name = next(&names)); at++) {
+		same &= before.present[at] || !now.present[at];
+		if (before.present[at])
+			more[count++] = name;
+	}
+	for (at = 0; at < now.count; at++) {
+		for (known = 0; known < before.count && strcmp(before.nested[known], now.nested[at]); known++)
+			;
+		same &= known < before.count;
+	}
+	if (same)
+		return;
+	put_number(number, status);
+	put_number(present, count - 3);
+	more[0] = number;
+	more[1] = project;
+	more[2] = present;
+	for (at = 0; at < before.count; at++)
+		more[count++] = before.nested[at];
+	execute_python(call.after, more, count);
+}
+
+static const char *protected_project(void)
+{
+	struct list records = session.plan.section[RECORDS];
+	for (const char *what; (what = next(&records));) {
+		const char *project = next(&records);
+		next(&records);
+		if (*what == 'P')
+			return project;
+	}
+	return "";
+}
+
+static void make_environment(void)
+{
+	struct parent parent;
+	if (parent_read(sys(getppid), &parent) < 0)
+		python();
+	session.env = environ_filter(call.env, &parent, session.plan.section[ENV], session.cwd);
+	if (parent.block.at) /* the child, who gets a copy of this memory, has no business with it */
+		memset((char *)(uintptr_t)parent.block.at, 0, (size_t)(parent.block.end - parent.block.at));
+	if (!session.env)
+		python();
+}
+
+static long clone_child(void)
+{
+	struct list records = session.plan.section[RECORDS];
+	u64 args[8] = { 0 };
+	next(&records), next(&records);
+	args[0] = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+	if (strchr(next(&records), 'c')) /* the first record's second argument: letters of further namespaces */
+		args[0] |= CLONE_NEWCGROUP;
+	args[4] = SIGCHLD;
+	return sys6(NR_clone3, SYS_ARG(args), sizeof args, 0, 0, 0, 0);
+}
+
+_Noreturn void run(long *stack);
+_Noreturn void run(long *stack)
+{
+	u64 all = ALL_SIGNALS;
+	struct ksigaction usual = { 0 };
+	int ends[2];
+	call.argv = (char **)(stack + 1);
+	call.env = call.argv + *stack + 1;
+	session.host_env = call.env;
+	sys(rt_sigprocmask, SIG_SETMASK, &all, &session.mask, 8);
+	sys(rt_sigaction, SIGCHLD, &usual, &session.child_action, 8);
+	read_trailer();
+	session.uid = (u32)sys(getuid);
+	session.gid = (u32)sys(getgid);
+	if (asks_for_python())
+		python();
+	session.skeleton = read_plan();
+	if (session.uid != (u32)sys(geteuid) || session.gid != (u32)sys(getegid) || installs())
+		python();
+	choose_program();
+	choose_directory();
+	list_descriptors();
+	standard_descriptors();
+	const char *project = protected_project();
+	if (*project && (!protected_find(&session.plan, project, &before) || !protected_by_plan(&session.plan, &before)))
+		python();
+	session.present = before.present;
+	make_environment();
+	long lock = sys(openat, AT_FDCWD, session.skeleton, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	if (lock < 0 || sys(flock, lock, LOCK_SH | LOCK_NB) < 0 || sys(pipe2, ends, O_CLOEXEC) < 0)
+		python();
+	session.reader = ends[0];
+	session.writer = ends[1];
+	long pid = clone_child();
+	if (pid < 0)
+		python();
+	if (pid == 0) {
+		set_up(&session);
+		serve(&session);
+	}
+	long status = wait_for(&session, pid);
+	if (status < 0)
+		python();
+	if (*project)
+		compare_protected(project, (u32)status);
+	end_like((u32)status);
+}
+
+#if defined(__x86_64__)
+__asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\tcall begin\n\thlt\n");
+#else
+__asm__(".globl _start\n_start:\n\tmov x29, xzr\n\tmov x30, xzr\n\tmov x0, sp\n\tbl begin\n\tbrk 1\n");
+#endif
+
+/* Called first: sets the stack protector's guard from what the kernel gives, getauxval(3), AT_RANDOM. */
+__attribute__((used, no_stack_protector)) _Noreturn void begin(long *stack);
+_Noreturn void begin(long *stack)
+{
+#if defined(__SSP_STRONG__) || defined(__SSP__)
+	long *at = stack + *stack + 2;
+	while (*at++)
+		;
+	for (; *at; at += 2)
+		if (*at == 25)
+			__stack_chk_guard = *(uintptr_t *)at[1] & ~(uintptr_t)0xff;
+#endif
+	run(stack);
+}

@@ -1,0 +1,174 @@
+/* The search for protected names: launch/nested.py and launch/slots.py, where nothing unusual is found.
+ *
+ * Bounded in the same way, nearest first. What is found at the top is mounted by setup.c; what is found below must be
+ * among the plan's slots already, else Python starts this session. */
+#include "protect.h"
+
+#define FOLDERS 128
+#define ENTRIES 4096
+#define DEPTH 4
+
+enum { DT_UNKNOWN = 0, DT_DIR = 4, DT_REG = 8, DT_LNK = 10 };
+
+/* struct linux_dirent64, getdents(2) */
+struct entry {
+	u64 ino;
+	i64 next;
+	unsigned short size;
+	u8 kind;
+	char name[];
+} __attribute__((packed));
+
+static const char SKIPPED[] = "node_modules\0__pycache__\0.tox\0.nox\0.mypy_cache\0.pytest_cache\0site-packages\0.hg\0";
+
+struct search {
+	const struct plan *plan;
+	struct protected *found;
+	const char *names; /* the plan's nested names, joined by \1 */
+	const char *queue[FOLDERS];
+	u8 depths[FOLDERS];
+	size_t count, below; /* folders in the queue; of those, found in the directory that is being read */
+	int entries, is_venv, odd;
+};
+
+static int is_in(const char *name, struct list words)
+{
+	for (const char *item; (item = next(&words));)
+		if (*item == *name && strcmp(item, name) == 0)
+			return 1;
+	return 0;
+}
+
+static int is_nested_name(const char *names, const char *name)
+{
+	size_t size = strlen(name);
+	while (*names) {
+		if (strncmp(names, name, size) == 0 && (names[size] == '\1' || !names[size]))
+			return 1;
+		while (*names && *names++ != '\1')
+			;
+	}
+	return 0;
+}
+
+/* Tell whether a slot mounts something at `path` (or, where `read_only`, something read-only). */
+static int is_slot(const struct plan *plan, const char *path, int read_only)
+{
+	struct list slots = plan->section[SLOTS];
+	for (const char *kind; (kind = next(&slots));) {
+		const char *second = (next(&slots), next(&slots));
+		if (!second)
+			return 0;
+		if ((starts_with(kind, "ro") || (!read_only && starts_with(kind, "rw"))) && strcmp(second, path) == 0)
+			return 1;
+	}
+	return 0;
+}
+
+static const char *join(const char *folder, const char *name)
+{
+	char *path = take(strlen(folder) + strlen(name) + 2);
+	if (path)
+		put(put(put(path, folder), "/"), name);
+	return path;
+}
+
+/* Look at one entry of a directory at `depth` below the project. */
+static void look(struct search *search, const char *folder, u8 depth, const struct entry *entry)
+{
+	const char *name = entry->name, *path;
+	if (!depth) {
+		struct list names = search->plan->section[PROTECT];
+		size_t at = 0;
+		for (const char *item; (item = next(&names)); at++)
+			if (*item == *name && strcmp(item, name) == 0) {
+				search->found->present[at] = 1;
+				search->odd |= entry->kind != DT_DIR &&
+					       (entry->kind != DT_REG || strcmp(name, ".git") == 0);
+			}
+	}
+	int settings = strcmp(name, "pyvenv.cfg") == 0;
+	if (settings || is_nested_name(search->names, name)) {
+		if (!depth)
+			return;
+		search->is_venv |= settings;
+		search->odd |= entry->kind != DT_DIR && (entry->kind != DT_REG || strcmp(name, ".git") == 0);
+		if (search->found->count == MAX_PROTECTED || !(path = join(folder, name)))
+			search->odd = 1;
+		else
+			search->found->nested[search->found->count++] = path;
+		return;
+	}
+	search->odd |= entry->kind == DT_UNKNOWN;
+	if (entry->kind != DT_DIR || depth >= DEPTH || search->count + search->below >= FOLDERS ||
+	    is_in(name, (struct list){ SKIPPED, SKIPPED + sizeof SKIPPED - 1 }))
+		return;
+	if (!(path = join(folder, name)))
+		search->odd = 1;
+	else if (!is_slot(search->plan, path, 1)) {
+		search->queue[search->count + search->below] = path;
+		search->depths[search->count + search->below++] = (u8)(depth + 1);
+	}
+}
+
+static void read_folder(struct search *search, const char *folder, u8 depth)
+{
+	static char buffer[16 << 10] __attribute__((aligned(8)));
+	long flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW, size;
+	long fd = depth ? sys(openat, AT_FDCWD, folder, flags, 0) : open_plain(folder, (u64)flags);
+	search->is_venv = 0;
+	search->below = 0;
+	if (fd < 0)
+		return;
+	while (!search->odd && search->entries && (size = sys(getdents64, fd, buffer, sizeof buffer)) > 0)
+		for (long at = 0; at < size && search->entries;) {
+			const struct entry *entry = (const struct entry *)(const void *)(buffer + at);
+			const char *name = entry->name;
+			at += entry->size;
+			if (name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2])))
+				continue;
+			search->entries--;
+			look(search, folder, depth, entry);
+		}
+	sys(close, fd);
+	if (!search->is_venv)
+		search->count += search->below;
+}
+
+int protected_find(const struct plan *plan, const char *project, struct protected *found)
+{
+	struct search search = { .plan = plan, .found = found, .names = plan_meta(plan, "nested-names"),
+				 .entries = ENTRIES, .count = 1 };
+	struct list names = plan->section[PROTECT];
+	size_t most = 0;
+	while (next(&names))
+		most++;
+	if (most > MAX_PROTECTED)
+		return 0;
+	memset(found, 0, sizeof *found);
+	search.queue[0] = project;
+	search.depths[0] = 0;
+	for (size_t at = 0; at < search.count && search.entries && !search.odd; at++) {
+		read_folder(&search, search.queue[at], search.depths[at]);
+		if (!at && !search.entries) /* a large directory: names may be left */
+			return 0;
+	}
+	return !search.odd;
+}
+
+int protected_by_plan(const struct plan *plan, const struct protected *found)
+{
+	for (size_t at = 0; at < found->count; at++) {
+		const char *path = found->nested[at];
+		size_t size = strlen(path), cut = sizeof "/pyvenv.cfg" - 1;
+		char *folder = take(size + 1);
+		if (!folder)
+			return 0;
+		put(folder, path);
+		if (size > cut && strcmp(path + size - cut, "/pyvenv.cfg") == 0)
+			folder[size - cut] = 0;
+		if (!is_slot(plan, folder, 0))
+			return 0;
+	}
+	return 1;
+}

@@ -1,0 +1,51 @@
+/* One start, from what its parts share: the plan, the call, the status pipe. */
+#ifndef SANDBOX_SESSION_H
+#define SANDBOX_SESSION_H
+
+#include "plan.h"
+
+#define MAX_INHERITED 64
+#define MAX_PROTECTED 256
+
+/* What is sent through the status pipe: one write of 8 bytes. */
+enum message { STOPPED = 0x81, CONTINUED = 0x82, ENDED = 0x83, FAILED = 0x84 };
+
+/* Signals that are passed on, and the number of their first message (docs/architecture.md). */
+#define FIRST_MESSAGE 35
+extern const u8 FORWARDED[17];
+
+struct session {
+	struct plan plan;
+	const char *skeleton, *cwd, *terminal; /* terminal: what stdout is, "" where it is none */
+	char **argv, **env;
+	char **host_env; /* the block on the stack, to be wiped in PID 1 */
+	u64 mask;
+	struct ksigaction child_action; /* the caller's, of SIGCHLD */
+	u32 uid, gid;
+	int closed; /* bit set of 0-2 that the caller had closed */
+	int reader, writer;
+	int inherited[MAX_INHERITED], inherited_count;
+	const u8 *present; /* of the plan's PROTECT section: what is there at the start */
+};
+
+/* Say that a step failed, at a line of the source; nothing runs, and the waiter calls Python. */
+_Noreturn void failed(const struct session *session, int line, long error);
+void send(const struct session *session, enum message kind, u32 value);
+_Noreturn void leave(int status);
+
+/* Make what the records say and enter it (setup.c); be PID 1 until the program ends (init.c). */
+void set_up(const struct session *session);
+_Noreturn void serve(const struct session *session);
+/* Wait for it outside; return the raw wait status, or -1 where nothing ran and Python shall try (waiter.c). */
+long wait_for(const struct session *session, long pid);
+_Noreturn void end_like(u32 status);
+
+#define need(result)                                                                                                   \
+	({                                                                                                             \
+		long need_ = (result);                                                                                 \
+		if (need_ < 0)                                                                                         \
+			failed(session, __LINE__, -need_);                                                             \
+		need_;                                                                                                 \
+	})
+
+#endif
