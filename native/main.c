@@ -1,15 +1,10 @@
 /* The start of a wrapped entry point: checks, and the order of what follows. What sandbox_venv/launch/main.py does for
  * the plain case; for every other one, and wherever anything is odd or fails, Python is executed in its place. */
+#include "call.h"
 #include "environ.h"
-#include "protect.h"
-#include "trailer.h"
 
-static struct session session;
+struct session session;
 static struct protected before;
-static struct {
-	const char *folder, *interpreter, *code, *after, *name;
-	char **argv, **env;
-} call;
 
 #if defined(__SSP_STRONG__) || defined(__SSP__)
 uintptr_t __stack_chk_guard;
@@ -19,103 +14,6 @@ _Noreturn void __stack_chk_fail(void)
 	__builtin_trap();
 }
 #endif
-
-static _Noreturn void stop(const char *line)
-{
-	sys(write, 2, line, strlen(line));
-	leave(125);
-}
-
-/* Put back what was changed and execute the Python interpreter with `code` and further arguments. */
-static _Noreturn void execute_python(const char *code, const char **more, size_t count)
-{
-	const char **argv = take((count + 5) * sizeof *argv), **at = argv;
-	if (!argv)
-		stop("sandbox-venv: start sandbox: out of memory\n");
-	*at++ = call.interpreter;
-	*at++ = "-IS";
-	*at++ = "-c";
-	*at++ = code;
-	for (size_t i = 0; i < count; i++)
-		*at++ = more[i];
-	*at = NULL;
-	for (int fd = 0; fd < 3; fd++)
-		if (session.closed >> fd & 1)
-			sys(close, fd);
-	sys(rt_sigaction, SIGCHLD, &session.child_action, NULL, 8);
-	sys(rt_sigprocmask, SIG_SETMASK, &session.mask, NULL, 8);
-	sys(execve, call.interpreter, argv, call.env);
-	stop("sandbox-venv: start sandbox: the Python that it was installed with is gone\n"
-	     "hint: install sandbox-venv again, and wrap the venv again\n");
-}
-
-static const char *own_path(void)
-{
-	char *path = take(4096);
-	long size = path ? sys(readlinkat, AT_FDCWD, "/proc/self/exe", path, 4095) : -1;
-	if (size <= 0)
-		stop("sandbox-venv: start sandbox: /proc isn't there\n");
-	path[size] = 0;
-	return path;
-}
-
-/* Start all over in Python, with the same arguments. */
-static _Noreturn void python(void)
-{
-	size_t count = 0;
-	while (call.argv[count])
-		count++;
-	const char **more = take((count + 1) * sizeof *more);
-	if (!more || !count)
-		stop("sandbox-venv: start sandbox: no arguments, not even a name\n");
-	more[0] = own_path();
-	for (size_t i = 1; i < count; i++)
-		more[i] = call.argv[i];
-	execute_python(call.code, more, count);
-}
-
-static void read_trailer(void)
-{
-	const char *at = trailer;
-	__asm__("" : "+r"(at)); /* written into the file afterwards: nothing is known about it here */
-	struct list fields = { at + sizeof TRAILER_MAGIC, at + TRAILER_SIZE - 1 };
-	call.folder = next(&fields);
-	call.interpreter = next(&fields);
-	call.code = next(&fields);
-	call.after = next(&fields);
-	call.name = next(&fields);
-	if (*call.folder != '/' || *call.interpreter != '/' || !*call.code || !*call.after ||
-	    !*call.name)
-		stop("sandbox-venv: start sandbox: this file is the launcher's mould, not a launcher\n");
-}
-
-/* Tell whether a variable asks for what only Python does. */
-static int asks_for_python(void)
-{
-	for (char **item = call.env; *item; item++)
-		switch (**item) {
-		case 'B':
-			if (starts_with(*item, "BWRAP_ARGS="))
-				return 1;
-			break;
-		case 'L':
-			if (starts_with(*item, "LISTEN_PID="))
-				return 1;
-			break;
-		case 'S':
-			if (starts_with(*item, "SANDBOX_"))
-				return 1;
-			break;
-		case 'V':
-		case 'v':
-			if (starts_with(*item, "VERBOSE=") || starts_with(*item, "verbose="))
-				return 1;
-			break;
-		default:
-			break;
-		}
-	return 0;
-}
 
 static const char *read_plan(void)
 {
@@ -127,74 +25,13 @@ static const char *read_plan(void)
 	if (!plan_read(path, plan) || strcmp(plan_meta(plan, "dir"), call.folder) ||
 	    strcmp(plan_meta(plan, "kind"), "run") || *plan_meta(plan, "variant") ||
 	    strcmp(plan_meta(plan, "backend"), "native") || *plan_meta(plan, "chdir") || *plan_meta(plan, "keep-fd") ||
-	    *plan_meta(plan, "nested") ||
-	    !plan_is_fresh(plan))
+	    *plan_meta(plan, "nested") || !plan_is_fresh(plan))
 		python();
 	struct list records = plan->section[RECORDS];
 	const char *first = next(&records); /* "/" and the skeleton's path */
 	if (!first || strcmp(first, "/"))
 		python();
 	return next(&records);
-}
-
-/* Return the module of `python … -m MODULE`, NULL where there is none: launch/main.py, python_module. */
-static const char *python_module(char **args)
-{
-	while (*args) {
-		const char *arg = *args++;
-		if (*arg != '-' || !arg[1] || !strcmp(arg, "--"))
-			return NULL;
-		if (arg[1] == '-') {
-			if (!strcmp(arg, "--check-hash-based-pycs") && *args)
-				args++;
-			continue;
-		}
-		for (const char *at = arg + 1; *at; at++) {
-			if (!strchr("mcWX", *at))
-				continue;
-			const char *value = at[1] ? at + 1 : *args ? *args++ : "";
-			if (*at == 'm')
-				return value;
-			if (*at == 'c')
-				return NULL;
-			break;
-		}
-	}
-	return NULL;
-}
-
-static int is_entry(const char *name, size_t size)
-{
-	struct list entries = session.plan.section[ENTRIES];
-	for (const char *item; (item = next(&entries));)
-		if (strncmp(item, name, size) == 0 && !item[size])
-			return 1;
-	return 0;
-}
-
-static int is_word(const char *name, size_t size, const char *word)
-{
-	return strlen(word) == size && strncmp(name, word, size) == 0;
-}
-
-/* Tell whether this start installs: launch/main.py, session_kind. */
-static int installs(void)
-{
-	const char *name = call.name, *module;
-	size_t size = strlen(name);
-	while (size && ((name[size - 1] >= '0' && name[size - 1] <= '9') || name[size - 1] == '.'))
-		size--;
-	if (is_entry(name, size))
-		return 1;
-	if (!is_word(name, size, "python") && !is_word(name, size, "pypy") && !is_word(name, size, "python-freethreaded"))
-		return 0;
-	if (!*call.argv || !(module = python_module(call.argv + 1)))
-		return 0;
-	char *entry = take(strlen(module) + 4);
-	if (!entry)
-		python();
-	put(put(entry, "-m "), module);
-	return is_entry(entry, strlen(entry));
 }
 
 /* Set the program and its arguments; make sure that this file is the launcher in the venv, not a copy of it. */
@@ -220,27 +57,6 @@ static void choose_program(void)
 		python();
 	memcpy(session.argv, call.argv, (count + 1) * sizeof(char *));
 	session.argv[0] = path;
-}
-
-/* The program's directory, where it is shown inside. */
-static void choose_directory(void)
-{
-	static char cwd[4096];
-	if (sys(getcwd, cwd, sizeof cwd) <= 0 || *cwd != '/')
-		python();
-	session.cwd = cwd;
-	if (!cwd[1] || !strcmp(cwd, plan_meta(&session.plan, "home")))
-		return;
-	const char *shown = plan_meta(&session.plan, "shown"); /* joined by \1 */
-	while (*shown) {
-		size_t size = 0;
-		while (shown[size] && shown[size] != '\1')
-			size++;
-		if (size && strncmp(cwd, shown, size) == 0 && (!cwd[size] || cwd[size] == '/'))
-			return;
-		shown += size + (shown[size] == '\1');
-	}
-	python();
 }
 
 /* Read which descriptors are open: pipes among them stay open for the program. */
@@ -290,38 +106,6 @@ static void standard_descriptors(void)
 			python();
 		terminal[size] = 0;
 	}
-}
-
-/* After the session: where a protected name is there that wasn't, or anything is odd, Python compares, tells, and ends
- * as the program ended. It is given what was there before. */
-static void compare_protected(const char *project, u32 status)
-{
-	static struct protected now;
-	static const char *more[2 * MAX_PROTECTED + 4];
-	char number[24], present[24];
-	size_t count = 3, at = 0, known;
-	int same = protected_find(&session.plan, project, &now);
-	struct list names = session.plan.section[PROTECT];
-	for (const char *name; (name = next(&names)); at++) {
-		same &= before.present[at] || !now.present[at];
-		if (before.present[at])
-			more[count++] = name;
-	}
-	for (at = 0; at < now.count; at++) {
-		for (known = 0; known < before.count && strcmp(before.nested[known], now.nested[at]); known++)
-			;
-		same &= known < before.count;
-	}
-	if (same)
-		return;
-	put_number(number, status);
-	put_number(present, count - 3);
-	more[0] = number;
-	more[1] = project;
-	more[2] = present;
-	for (at = 0; at < before.count; at++)
-		more[count++] = before.nested[at];
-	execute_python(call.after, more, count);
 }
 
 static const char *protected_project(void)
@@ -381,6 +165,8 @@ _Noreturn void run(long *stack)
 		python();
 	choose_program();
 	choose_directory();
+	if (names_script_outside())
+		python();
 	list_descriptors();
 	standard_descriptors();
 	const char *project = protected_project();
@@ -403,8 +189,7 @@ _Noreturn void run(long *stack)
 	long status = wait_for(&session, pid);
 	if (status < 0)
 		python();
-	if (*project)
-		compare_protected(project, (u32)status);
+	look_after(project, &before, (u32)status);
 	end_like((u32)status);
 }
 

@@ -1,4 +1,4 @@
-"""What the C launcher leaves to Python after a session: comparing protected names, and telling what appeared."""
+"""What the C launcher leaves to Python after a session: it tells what appeared, and what a program couldn't see."""
 
 from __future__ import annotations
 
@@ -10,29 +10,34 @@ from .failure import guarded
 from .main import plan_path
 from .waiter import end_like
 
-MARK = b"\1"
-
 
 def main(folder: bytes) -> None:
-    """Compare and end as the program ended; never returns.
+    """Do the host's part after a session and end as the program ended; never returns.
 
-    ``sys.argv``: raw wait status, project, how many names follow that were at its top, these, and paths below it.
+    ``sys.argv``: raw wait status; project; two numbers; so many protected names that were at its top, so many paths
+    of protected names below it; the program's argv.
     """
     guarded(_main, folder)
 
 
 def _main(folder: bytes) -> None:
-    status, project, count, *names = [os.fsencode(arg) for arg in sys.argv[1:]]
+    status, project, at_top, below, *rest = [os.fsencode(arg) for arg in sys.argv[1:]]
+    names, paths = rest[: int(at_top)], rest[int(at_top) : int(at_top) + int(below)]
+    argv = rest[int(at_top) + int(below) :]
     try:
         plan = planfile.read(plan_path(folder, b"run", b""))
     except planfile.PlanError:  # unwrapped meanwhile
         end_like(int(status))
         return
-    at_top, below = names[: int(count)], names[int(count) :]
-    seen = slots.Slots(plan.protect, plan.meta.get(b"nested-names", b"").split(MARK))
+    if int(status) in (1 << 8, 2 << 8):
+        from ..hints import hint_unseen
+
+        hint_unseen(plan, argv, os.getcwdb(), int(status) >> 8)
+    seen = slots.Slots(plan.protect, plan.meta.get(b"nested-names", b"").split(b"\1"))
     seen.skip = {second for kind, second in zip(plan.slots[::3], plan.slots[2::3]) if kind[:2] == b"ro"}
-    seen.absent = [(project, [name for name in plan.protect if name not in at_top])]
-    seen.nested = [(project, set(below))]
+    if project:
+        seen.absent = [(project, [name for name in plan.protect if name not in names])]
+        seen.nested = [(project, set(paths))]
     found = seen.appeared()
     if found:
         from ..after import report_appeared

@@ -1,0 +1,161 @@
+/* What a call asks for: launch/main.py and launch/outside.py, where they decide that it is the plain case. */
+#include "call.h"
+
+/* Tell whether a variable asks for what only Python does. */
+int asks_for_python(void)
+{
+	for (char **item = call.env; *item; item++)
+		switch (**item) {
+		case 'B':
+			if (starts_with(*item, "BWRAP_ARGS="))
+				return 1;
+			break;
+		case 'L':
+			if (starts_with(*item, "LISTEN_PID="))
+				return 1;
+			break;
+		case 'S':
+			if (starts_with(*item, "SANDBOX_"))
+				return 1;
+			break;
+		case 'V':
+		case 'v':
+			if (starts_with(*item, "VERBOSE=") || starts_with(*item, "verbose="))
+				return 1;
+			break;
+		default:
+			break;
+		}
+	return 0;
+}
+
+static int is_python(void)
+{
+	static const char pythons[] = "python\0pypy\0python-freethreaded\0", ends[] = "0123456789.t";
+	struct list words = { pythons, pythons + sizeof pythons - 1 };
+	for (const char *word; (word = next(&words));) {
+		size_t size = strlen(word);
+		if (strncmp(call.name, word, size) != 0)
+			continue;
+		const char *at = call.name + size;
+		while (*at && strchr(ends, *at))
+			at++;
+		if (!*at)
+			return 1;
+	}
+	return 0;
+}
+
+/* Return what `python ARGS` runs: 'm' (a module), 'c', 'f' (a file) or 0; launch/outside.py, python_main. */
+static char python_main(char **args, const char **value)
+{
+	while (*args) {
+		const char *arg = *args++;
+		if (!strcmp(arg, "-"))
+			return 0;
+		if (!strcmp(arg, "--") || *arg != '-') {
+			*value = *arg == '-' ? *args : arg;
+			return *value ? 'f' : 0;
+		}
+		if (arg[1] == '-') {
+			if (!strcmp(arg, "--check-hash-based-pycs") && *args)
+				args++;
+			continue;
+		}
+		for (const char *at = arg + 1; *at; at++) {
+			if (!strchr("mcWX", *at))
+				continue;
+			*value = at[1] ? at + 1 : *args ? *args++ : "";
+			if (*at == 'm' || *at == 'c')
+				return *at;
+			break;
+		}
+	}
+	return 0;
+}
+
+/* Tell whether ENTRIES holds `first` and the `size` bytes at `name`. */
+static int is_entry(const char *first, const char *name, size_t size)
+{
+	struct list entries = session.plan.section[ENTRIES];
+	size_t before = strlen(first);
+	for (const char *item; (item = next(&entries));)
+		if (strncmp(item, first, before) == 0 && strncmp(item + before, name, size) == 0 && !item[before + size])
+			return 1;
+	return 0;
+}
+
+/* Tell whether this start installs: launch/main.py, session_kind. */
+int installs(void)
+{
+	const char *module = "";
+	size_t size = strlen(call.name);
+	while (size && strchr("0123456789.", call.name[size - 1]))
+		size--;
+	if (is_entry("", call.name, size))
+		return 1;
+	return is_python() && python_main(call.argv + 1, &module) == 'm' && is_entry("-m ", module, strlen(module));
+}
+
+/* Tell whether a directory that the plan mounts whole shows `path`. */
+static int is_shown(const char *path)
+{
+	const char *shown = plan_meta(&session.plan, "shown"); /* joined by \1 */
+	while (*shown) {
+		size_t size = 0;
+		while (shown[size] && shown[size] != '\1')
+			size++;
+		if (size > 1 && strncmp(path, shown, size) == 0 && (!path[size] || path[size] == '/'))
+			return 1;
+		shown += size + (shown[size] == '\1');
+	}
+	return 0;
+}
+
+/* Tell whether a path, from the program's directory, is surely shown; names like `..` make it unsure. */
+static int is_surely_shown(const char *path)
+{
+	while (path[0] == '.' && path[1] == '/')
+		path += 2;
+	for (const char *at = path; *at; at++) {
+		const char *part = at == path || at[-1] == '/' ? at : "";
+		if (part[0] == '.' && part[1] == '.' && (!part[2] || part[2] == '/'))
+			return 0;
+		if (at != path && part[0] == '/')
+			return 0;
+	}
+	return is_shown(*path == '/' ? path : session.cwd);
+}
+
+int names_script_outside(void)
+{
+	const char *path = "";
+	return is_python() && python_main(call.argv + 1, &path) == 'f' && *path && !is_surely_shown(path);
+}
+
+int names_unseen(void)
+{
+	struct kstat status;
+	for (char **arg = call.argv + 1; *arg; arg++) {
+		const char *value = *arg;
+		if (*value == '-') {
+			if (!(value = strchr(value, '=')))
+				continue;
+			value++;
+		}
+		if (strchr(value, '/') && !is_surely_shown(value) &&
+		    sys6(NR_fstatat, AT_FDCWD, SYS_ARG(value), SYS_ARG(&status), 0, 0, 0) == 0)
+			return 1;
+	}
+	return 0;
+}
+
+void choose_directory(void)
+{
+	static char cwd[4096];
+	if (sys(getcwd, cwd, sizeof cwd) <= 0 || *cwd != '/')
+		python();
+	session.cwd = cwd;
+	if (cwd[1] && strcmp(cwd, plan_meta(&session.plan, "home")) != 0 && !is_shown(cwd))
+		python();
+}
