@@ -18,6 +18,8 @@ from sandbox_venv.venv import adopt, find_record, read_record, unwrap_venv, wrap
 from sandbox_venv.venv.launchers import looks_like_launcher
 from tests.unit.venv.trees import Faults, Snapshot, disk_full, kill, snapshot
 
+pytestmark = pytest.mark.slow
+
 STEPS = 400
 """More than there are: the loops end when the work does."""
 
