@@ -7,6 +7,7 @@ What may differ is listed in `DOCUMENTED`, with its reason. ``NATIVE_EXAMPLES`` 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -22,11 +23,12 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from tests.harness import Tool, User
+from tests.kernel.native_support import ROOT
 
 pytestmark = pytest.mark.kernel
 
 EXAMPLES = int(os.environ.get("NATIVE_EXAMPLES", "30"))
-BASE_OPTIONS = "--ro-bind /usr /usr --symlink usr/lib /lib --symlink usr/lib64 /lib64 --symlink usr/bin /bin".split()
+BASE_OPTIONS = ROOT[: ROOT.index("--proc")]
 
 PROBE = r"""
 import json, os, re, sys
@@ -84,7 +86,10 @@ print(json.dumps(view, sort_keys=True))
 
 DOCUMENTED = (
     # reason, pattern in either side's message
-    ("a mount point behind a link that a sandbox may have planted is refused (as bwrap 0.12)", "a symbolic link on the way"),
+    (
+        "a mount point behind a link that a sandbox may have planted is refused (as bwrap 0.12)",
+        "a symbolic link on the way",
+    ),
 )
 
 
@@ -150,34 +155,35 @@ class World:
                 os.close(number)
 
 
-def dests(world: str) -> st.SearchStrategy[str]:
-    return st.sampled_from(
-        ["/t", "/t/a", "/t/a/b", "/t/f", "/d", "/d/e", "/x/y/z", "/tmp", "/t/../d", "/t//a/", "t/rel", "/t/lnk", "/t/lnk/q"]
-        + ["/usr/local", "/usr/local/new", "/lib/q", "/etc/hosts", "/", "/dev", "/t/proc"]
-        + [f"{world}/share", f"{world}/share/new", f"{world}/share/out/x", f"{world}/cwd"]
-    )
-
-
-def sources(world: str) -> st.SearchStrategy[str]:
-    return st.sampled_from(
-        [f"{world}/{name}" for name in ("src", "file.txt", "share", "src/sub", "src/link", "lnk", "missing", "dangling")]
-        + ["/dev/null", "/etc/passwd", "/etc", "src", "../world/src", "/proc/version", "/sys"]
-    )
+DESTS = "/t /t/a /t/a/b /t/f /d /d/e /x/y/z /tmp /t/../d /t//a/ t/rel /t/lnk /t/lnk/q /usr/local /usr/local/new /lib/q"
+DESTS += " /t/g /m /n/o /n/p/q /run/r /tmp/s /t/u /d/v"  # more that work than that don't
+DESTS += " /etc/hosts / /dev /t/proc {0}/share {0}/share/new {0}/share/out/x {0}/cwd"
+SOURCES = "{0}/src {0}/file.txt {0}/share {0}/src/sub {0}/src/link {0}/lnk {0}/missing {0}/dangling"
+SOURCES += " /dev/null /etc/passwd /etc src ../world/src /proc/version /sys"
 
 
 def options(world: str, root: bool) -> st.SearchStrategy[list[str]]:
     """Return lists of option lists."""
-    dest, source = dests(world), sources(world)
-    mode = st.sampled_from(["0700", "0755", "1777", "0640", "0", "8", "07777", "10000", "+17"])
-    fd = st.sampled_from(["40", "41", "43", "99", "-1", "4x", " 40"])
+    dest = st.sampled_from(DESTS.format(world).split())
+    source = st.sampled_from(SOURCES.format(world).split())
+    mode = st.sampled_from(["0700", "0755", "1777", "0640", "0", "0604", "0711", "07777", "+17", "8", "10000"])
+    fd = st.sampled_from(["40", "41", "43", "40", "41", " 40", "99", "-1", "4x"])
 
     def row(*parts: Any) -> st.SearchStrategy[list[str]]:
         return st.tuples(*[part if isinstance(part, st.SearchStrategy) else st.just(part) for part in parts]).map(list)
 
     binds = ["--bind", "--ro-bind", "--dev-bind", "--bind-try", "--ro-bind-try", "--dev-bind-try"]
     flags = ["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup"]
-    flags += ["--unshare-all", "--share-net", "--unshare-user-try", "--unshare-cgroup-try", "--new-session", "--clearenv"]
-    flags += ["--die-with-parent", "--as-pid-1", "--disable-userns", "--assert-userns-disabled", "--level-prefix"]
+    flags += [
+        "--unshare-all",
+        "--share-net",
+        "--unshare-user-try",
+        "--unshare-cgroup-try",
+        "--new-session",
+        "--clearenv",
+    ]
+    flags += ["--die-with-parent", "--level-prefix"] * 2 + ["--unshare-pid", "--as-pid-1", "--unshare-user"] * 2
+    flags += ["--disable-userns", "--assert-userns-disabled"]
     word = st.sampled_from(["A", "HOME", "PATH", "", "a=b", "PWD", "LC_CTYPE"])
     single = st.one_of(
         row(st.sampled_from(binds), source, dest),
@@ -186,7 +192,7 @@ def options(world: str, root: bool) -> st.SearchStrategy[list[str]]:
         row(st.sampled_from(["--tmpfs", "--dir"]), dest),
         row("--perms", mode, st.sampled_from(["--tmpfs", "--dir"]), dest),
         row("--perms", mode, st.sampled_from(["--file", "--bind-data", "--ro-bind-data"]), fd, dest),
-        row("--size", st.sampled_from(["65536", "0x20000", "0", "-1", "010000"]), "--tmpfs", dest),
+        row("--size", st.sampled_from(["65536", "0x20000", "010000", "8192", "0", "-1"]), "--tmpfs", dest),
         row(st.sampled_from(["--file", "--bind-data", "--ro-bind-data"]), fd, dest),
         row(st.sampled_from(["--bind-fd", "--ro-bind-fd"]), st.sampled_from(["42", "44", "98"]), dest),
         row("--symlink", st.sampled_from(["a", "/t", "../d", f"{world}/src", "/etc/passwd"]), dest),
@@ -203,18 +209,34 @@ def options(world: str, root: bool) -> st.SearchStrategy[list[str]]:
         row("--chdir", dest),
         row("--hostname", st.sampled_from(["box", ""])),
         row(st.sampled_from(["--uid", "--gid"]), st.sampled_from(["0", "1234", "-1", "x", str(1 << 32)])),
-        row(st.sampled_from(["--cap-add", "--cap-drop"]), st.sampled_from(["ALL", "cap_kill", "CAP_FOWNER", "nonsense"])),
+        row(
+            st.sampled_from(["--cap-add", "--cap-drop"]), st.sampled_from(["ALL", "cap_kill", "CAP_FOWNER", "nonsense"])
+        ),
         row(st.sampled_from(["--perms", "--size", "--bind", "--nonsense", "--exec-label"]), "0700"),
     )
-    usual = st.sampled_from([[], ["--proc", "/proc"], ["--proc", "/proc", "--dev", "/dev"], ["--unshare-all", "--proc", "/proc"]])
-    return st.tuples(usual, st.lists(single, min_size=1, max_size=7)).map(lambda found: [*found[0], *sum(found[1], [])])
+    usual = st.sampled_from(
+        [[], ["--proc", "/proc"], ["--proc", "/proc", "--dev", "/dev"], ["--unshare-all", "--proc", "/proc"]]
+    )
+    return st.tuples(usual, st.lists(single, min_size=1, max_size=7)).map(
+        lambda found: [*found[0], *itertools.chain.from_iterable(found[1])]
+    )
 
 
 def run(command: list[str], extra: list[str], world: World, env: dict[str, str]) -> tuple[int, Any, str, Any]:
     """Run one of the two; return status, view, message, and what the world looks like afterwards."""
     world.make()
-    host = {name: os.readlink(f"/proc/self/ns/{name}") for name in ("user", "mnt", "pid", "net", "ipc", "uts", "cgroup")}
-    inner = ["/usr/bin/python3", "-I", "-S", "-c", PROBE, json.dumps(host), f"/t:/d:/x:/tmp:/run:/dev:/etc:{world.path}"]
+    host = {
+        name: os.readlink(f"/proc/self/ns/{name}") for name in ("user", "mnt", "pid", "net", "ipc", "uts", "cgroup")
+    }
+    inner = [
+        "/usr/bin/python3",
+        "-I",
+        "-S",
+        "-c",
+        PROBE,
+        json.dumps(host),
+        f"/t:/d:/x:/tmp:/run:/dev:/etc:{world.path}",
+    ]
     identity: dict[str, Any] = {}
     if os.geteuid() != world.user.uid:
         identity = {"user": world.user.uid, "group": world.user.gid, "extra_groups": []}
@@ -254,6 +276,9 @@ def normalise(view: Any) -> Any:
 def words(message: str) -> str:
     """Return the part of a message that must be the same: what could not be done, and why."""
     message = re.sub(r"/(newroot|oldroot)/", "/", message)
+    # which call meets a dangling link first
+    calls = r"mkdir|mkdir parents for|create file|create file at|mount \w+ on"
+    message = re.sub(rf"Can't ({calls}) (\S+: No such file)", r"Can't make \2", message)
     message = re.sub(r"bwrap: Can't (bind mount|make overlay mount).*", r"bwrap: Can't \1", message)
     return message.strip()
 

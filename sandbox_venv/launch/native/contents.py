@@ -44,7 +44,7 @@ class File(Operation):
         os.close(self.fd)
 
     def _existing(self, setup: Setup) -> int:
-        place = setup.root.file(self.dest, parents_of(self.perms), self.perms)
+        place = setup.root.file(self.dest, parents_of(self.perms), self.perms, b"Can't create file ")
         try:
             return os.open(proc_path(place), os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC)
         except OSError as error:

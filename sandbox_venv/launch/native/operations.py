@@ -82,7 +82,6 @@ class Bind(Operation):
             raise Failure(b"Can't stat fd %d" % self.fd, error.errno or 0) from None
         if (info.st_dev, info.st_ino) != (opened.info.st_dev, opened.info.st_ino):
             raise Failure(b"Race condition binding dirfd %d: %s is another file now" % (self.fd, self.source))
-        os.close(self.fd)
 
     def execute(self, setup: Setup) -> None:
         source = self.opened
@@ -100,6 +99,11 @@ class Bind(Operation):
         if source.is_directory:
             root.covered()
         source.close()
+        if self.fd >= 0:
+            try:
+                os.close(self.fd)
+            except OSError as error:  # the list gives it twice
+                raise Failure(b"Can't stat fd %d" % self.fd, error.errno or 0) from None
 
 
 class RemountReadOnly(Operation):
@@ -118,7 +122,7 @@ class RemountReadOnly(Operation):
             setup.sources.set_attributes(fd, READ_ONLY)
         except OSError as error:
             if error.errno == EINVAL:
-                raise Failure(text + b': Unable to find "%s" in mount table' % self.dest) from None
+                raise Failure(text + b': Unable to find "%s" in mount table' % os.path.normpath(self.dest)) from None
             raise Failure(text + b": Unable to remount destination", error.errno or 0, mounting=True) from None
         os.close(fd)
 

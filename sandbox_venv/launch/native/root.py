@@ -103,6 +103,8 @@ class NewRoot:
         The descriptor belongs to the root: it is kept for the next destination in the same directory.
         """
         head, _, name = dest.rstrip(b"/").rpartition(b"/")
+        if name and dest.endswith(b"/"):  # then bwrap counts it among the parents
+            os.close(self._walk(dest, b"Can't mkdir parents for " + dest, parent_mode, DIRECTORY, parent_mode))
         fd = self._parents.get(head, -1)
         if fd < 0:
             try:
@@ -124,10 +126,12 @@ class NewRoot:
             return self.file(dest), b""
         return parent, name
 
-    def file(self, dest: bytes, parent_mode: int = PARENTS, mode: int = 0o444) -> int:
+    def file(
+        self, dest: bytes, parent_mode: int = PARENTS, mode: int = 0o444, text: bytes = b"Can't create file at "
+    ) -> int:
         """Return an O_PATH descriptor of ``dest``, which is no directory; made, empty, where it is missing."""
         parent, name = self.parent(dest, parent_mode)
-        text = b"Can't create file at " + dest
+        text += dest
         made: OSError | None = None
         try:
             os.mknod(name, S_IFREG | mode, dir_fd=parent)

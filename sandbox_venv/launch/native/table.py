@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from .contents import BindData, Dev, File, Overlay, Proc
 from .failure import Usage
 from .operations import Bind, Chmod, Directory, Hostname, Mqueue, RemountReadOnly, Symlink, Tmpfs
@@ -45,17 +47,31 @@ def _bind(attributes: int, optional: bool = False) -> tuple[int, Handler]:
     return 2, add
 
 
+CLOSED = 1 << 30
+"""A descriptor that never is open."""
+
+
+def _handed_over(text: bytes) -> int:
+    """Return a descriptor's number; where none is open, one that never will be, unlike the number that was given."""
+    fd = number(text)
+    try:
+        os.fstat(fd)
+    except OSError:
+        return CLOSED
+    return fd
+
+
 def _bind_fd(attributes: int) -> tuple[int, Handler]:
     def add(options: Options, text: bytes, dest: bytes) -> None:
-        fd = number(text)
-        options.operations.append(Bind(b"/proc/self/fd/%d" % fd, dest, attributes, fd=fd))
+        path = b"/proc/self/fd/%d" % number(text)
+        options.operations.append(Bind(path, dest, attributes, fd=_handed_over(text)))
 
     return 2, add
 
 
 def _bind_data(attributes: int) -> tuple[int, Handler]:
     def add(options: Options, text: bytes, dest: bytes) -> None:
-        options.operations.append(BindData(number(text), dest, attributes, _perms(options, 0o600)))
+        options.operations.append(BindData(_handed_over(text), dest, attributes, _perms(options, 0o600)))
 
     return 2, add
 
@@ -80,7 +96,7 @@ def _tmpfs(options: Options, dest: bytes) -> None:
 
 
 def _file(options: Options, text: bytes, dest: bytes) -> None:
-    options.operations.append(File(number(text), dest, _perms(options, 0o666)))
+    options.operations.append(File(_handed_over(text), dest, _perms(options, 0o666)))
 
 
 def _set_perms(options: Options, text: bytes) -> None:
