@@ -2,6 +2,11 @@
 
 import sys
 
+if __name__ == "__main__" and not sys.flags.safe_path:
+    # `python -m` puts the current directory first, and a session may have written modules there. What the
+    # interpreter imported before this line can't be helped from here: `python -P -m` or `sandbox-venv` do.
+    del sys.path[0]
+
 
 def main() -> None:
     """Start the command that the arguments name."""

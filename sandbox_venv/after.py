@@ -23,7 +23,11 @@ def after_install(folder: bytes, program: Sequence[bytes]) -> None:
     place = Path(os.fsdecode(folder))
     state = StateDir(place.parents[1])
     record = read_record(place)
-    adopt(record, state, lambda _: None)
+    notes = adopt(record, state, lambda _: None)
+    note_lines(folder, notes)
+    for note in notes:
+        if " hides " in note:  # a wheel's sudo, say, in an activated venv
+            os.write(2, os.fsencode(f"sandbox-venv: warning: {note}\n"))
     if list(program[1:3]) != [b"-m", b"compileall"]:  # that is compile_missing itself
         info = inspect_venv(record.venv, project=record.project, record=record)
         compile_missing(record, info.site_packages)
@@ -40,14 +44,17 @@ def report_appeared(folder: bytes, paths: Sequence[bytes]) -> None:
     names = ", ".join(shown(path) for path in paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
     line = f"sandbox-venv: warning: the session made {names}: look before a host tool obeys it\n"
     os.write(2, os.fsencode(line))
-    note = time.strftime("%Y-%m-%d %H:%M:%S ").encode() + b" ".join(
-        shown(path).encode("utf-8", "replace") for path in paths
-    )
+    note_lines(folder, [" ".join(["the session made", *(shown(path) for path in paths)])])
+
+
+def note_lines(folder: bytes, lines: Sequence[str]) -> None:
+    """Keep lines for `status`, each with the time; a full disk or a full file loses them."""
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+    data = "".join(f"{stamp} {line}\n" for line in lines).encode("utf-8", "replace")
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        fd = os.open(os.path.join(folder, NOTES.encode()), flags, 0o600)
+        with open(os.open(os.path.join(folder, NOTES.encode()), flags, 0o600), "ab") as file:
+            if data and file.tell() < MAX_NOTES:
+                file.write(data)
     except OSError:
         return
-    with open(fd, "ab") as file:
-        if file.tell() < MAX_NOTES:
-            file.write(note + b"\n")
