@@ -1,0 +1,48 @@
+"""Make what host tools obey and what did not exist: it can't be prevented without ghost files, so it is reported."""
+
+import os
+
+from tests.escape.kit import Got, Lab
+
+TOP = {"run": (".mise.toml", ".jj", ".exrc"), "install": (".dir-locals.el", ".direnv", ".gitlab-ci.yml")}
+BELOW = ("fresh/.git/config", "fresh/nest/.envrc", "fresh/nest/deep/.vscode/tasks.json", "around-venv/env/pyvenv.cfg")
+
+
+def setup(lab: Lab) -> None:
+    for name in TOP["run"] + TOP["install"]:
+        assert not os.path.lexists(lab.project / name)
+
+
+ATTACK = """
+import os
+
+TOP = {"run": (".mise.toml", ".jj", ".exrc"), "install": (".dir-locals.el", ".direnv", ".gitlab-ci.yml")}
+BELOW = ("fresh/.git/config", "fresh/nest/.envrc", "fresh/nest/deep/.vscode/tasks.json", "around-venv/env/pyvenv.cfg")
+
+def attack():
+    kind = "install" if os.access(os.environ["VIRTUAL_ENV"], os.W_OK) else "run"
+    for name in (*TOP[kind], *[kind + "-" + name for name in BELOW]):
+        if "/" in name:
+            os.makedirs(os.path.dirname(name), exist_ok=True)
+        with open(name, "w") as file:
+            file.write("planted")
+    return kind
+
+def twin():
+    os.makedirs("ordinary/src", exist_ok=True)
+    with open("ordinary/src/module.py", "w") as file:
+        file.write("x = 1")
+"""
+
+
+def check(lab: Lab, got: Got) -> None:
+    assert got.attack.ok, got.attack
+    kind = got.attack.value
+    lines = [line for line in got.stderr.splitlines() if "the session made" in line]
+    assert len(lines) == 1, got.stderr
+    (notes,) = (lab.home / ".local/state/sandbox-venv/venvs").glob("*/notes")
+    text = notes.read_text()
+    for name in (*TOP[kind], *[f"{kind}-{name}" for name in BELOW]):
+        shown = name.partition("/config")[0].partition("/tasks.json")[0]
+        assert str(lab.project / shown) in text, (shown, text)
+    assert "ordinary" not in text
