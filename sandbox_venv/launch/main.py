@@ -10,7 +10,7 @@ import os
 import stat
 import sys
 
-from . import environ, planfile, slots
+from . import environ, outside, planfile, slots
 from .failure import LaunchError, guarded
 from .inside import init
 from .waiter import Waiter, block_signals, end_like, ignored_signals
@@ -65,36 +65,12 @@ def load(folder: bytes, kind: bytes, variant: bytes) -> planfile.Plan:
     return compile_stored(folder, kind, variant)
 
 
-def python_module(args: list[bytes]) -> bytes:
-    """Return the module of ``python … -m MODULE``, b"" where there is none (python's own options, in order)."""
-    at = 0
-    while at < len(args):
-        arg = args[at]
-        at += 1
-        if arg[:1] != b"-" or arg in (b"-", b"--"):
-            return b""
-        if arg[:2] == b"--":
-            at += arg == b"--check-hash-based-pycs"
-            continue
-        for place, letter in enumerate(arg[1:], 2):
-            if letter in b"mcWX":
-                value = arg[place:]
-                if not value and at < len(args):
-                    value = args[at]
-                    at += 1
-                if letter in b"mc":
-                    return value if letter == ord("m") else b""
-                break
-    return b""
-
-
 def session_kind(plan: planfile.Plan, name: bytes, args: list[bytes]) -> bytes:
     """Return ``install`` where the plan's ENTRIES say that this start installs, else ``run``."""
     names = plan.entries
-    stem = name.rstrip(b"0123456789.")
-    if stem in names:
+    if name.rstrip(b"0123456789.") in names:
         return b"install"
-    if stem in (b"python", b"pypy", b"python-freethreaded") and b"-m " + python_module(args) in names:
+    if outside.is_python(name) and b" ".join(outside.python_main(args)) in names:
         return b"install"
     return b"run"
 
@@ -105,7 +81,7 @@ def safe_path(plan: planfile.Plan, argv: list[bytes]) -> list[bytes]:
     Run sessions write there: a ``pip.py`` of theirs would run with the right to change the venv.
     """
     option = plan.meta.get(b"safe-path")
-    if not option or not python_module(argv[1:]):
+    if not option or outside.python_main(argv[1:])[0] != b"-m":
         return argv
     return [argv[0], option, *argv[1:]]
 
@@ -176,24 +152,8 @@ class Session:
     def options(self) -> list[bytes]:
         """Return the whole list of bubblewrap options; opens the slots' sources."""
         self.slots.fill(self.plan.slots)
-        return self.plan.base + self.slots.options + self._cwd() + self.plan.tail
-
-    def _cwd(self) -> list[bytes]:
-        """Return what makes the caller's directory exist inside, where the plan doesn't show it."""
-        cwd = self.cwd + b"/"
-        shown = self.plan.meta[b"shown"].split(b"\1")
-        if self.plan.meta.get(b"chdir") or any(cwd.startswith(root + b"/") for root in shown):
-            return []
-        home = self.plan.meta[b"home"]
-        if cwd.startswith(home + b"/"):
-            first = self.cwd[len(home) + 1 :].split(b"/")[0]
-            if not first:
-                return []
-            pin = home + b"/" + first
-            if pin not in self.plan.meta[b"pins"].split(b"\1"):
-                slots.make_point(self.plan.meta[b"private-home"], first, directory=True)
-                return [b"--tmpfs", pin, b"--dir", self.cwd, b"--remount-ro", pin]
-        return [b"--dir", self.cwd]
+        closing = outside.add(self.plan, self.slots, self.argv, self.cwd)
+        return self.plan.base + self.slots.options + closing + self.plan.tail
 
     def config(self, writer: int) -> init.Config:
         """Return what init is told."""
@@ -232,7 +192,12 @@ class Session:
             pid = init_pid = spawn_native(self.plan, options, config)
         for fd in self.slots.descriptors:
             os.close(fd)
-        return Waiter(pid, init_pid, reader, writer, self.ignored).wait()
+        status = Waiter(pid, init_pid, reader, writer, self.ignored).wait()
+        if status in (1 << 8, 2 << 8):  # an exception, or a file that can't be opened
+            from ..hints import hint_unseen
+
+            hint_unseen(self.plan, self.argv, self.cwd, status >> 8)
+        return status
 
 
 def spawn_native(plan: planfile.Plan, options: list[bytes], config: init.Config) -> int:

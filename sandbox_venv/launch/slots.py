@@ -120,9 +120,10 @@ class Slots:
             if kind.endswith(b"-try"):
                 return
             raise OSError(40, "it is a symbolic link now, which it was not when it was checked", source)
-        self._add(b"--ro-bind-fd" if kind[:2] == b"ro" else b"--bind-fd", fd, target, status)
+        self.add(b"--ro-bind-fd" if kind[:2] == b"ro" else b"--bind-fd", fd, target, status)
 
-    def _add(self, option: bytes, fd: int, target: bytes, status: os.stat_result) -> None:
+    def add(self, option: bytes, fd: int, target: bytes, status: os.stat_result) -> None:
+        """Add a bind of an open descriptor."""
         self._cover(target)
         self.descriptors.append(fd)
         self.options += [option, b"%d" % fd, target]
@@ -152,7 +153,7 @@ class Slots:
             if name == b".git" and not stat.S_ISDIR(status.st_mode):
                 leads.append(path)
             if stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode):
-                self._add(b"--ro-bind-fd", fd, path, status)
+                self.add(b"--ro-bind-fd", fd, path, status)
                 continue
             if stat.S_ISLNK(status.st_mode) and path not in leads:  # those follow below
                 self.links.append((path, os.readlink(b"", dir_fd=fd)))
@@ -196,7 +197,7 @@ class Slots:
             if stat.S_ISLNK(status.st_mode) or not (stat.S_ISDIR(status.st_mode) or point == path):
                 os.close(fd)
                 continue
-            self._add(b"--ro-bind-fd" if point == path else b"--bind-fd", fd, point, status)
+            self.add(b"--ro-bind-fd" if point == path else b"--bind-fd", fd, point, status)
             self.points.add(point)
         self.skip.add(path)
 

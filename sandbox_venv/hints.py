@@ -1,0 +1,101 @@
+"""After a program that failed: which of the paths it was given exist on the host and aren't visible inside (cold)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from .launch import outside
+from .launch.planfile import Plan
+
+MOST = 3
+
+
+def is_visible(plan: Plan, path: bytes) -> bool:
+    """Tell whether the plan shows ``path`` under its own name: what is made in a session isn't known here."""
+    if outside.is_shown(plan, path) or path.startswith(outside.INSIDE_ITS_OWN):
+        return True
+    mounts = [item for item in (*plan.base, *plan.slots[2::3]) if item[:1] == b"/" and item != b"/"]
+    hidden = (b"/tmp", plan.meta[b"home"])
+    return path in hidden or any(
+        path == item or path.startswith(item + b"/") for item in mounts if item not in (*hidden, b"/var/tmp")
+    )
+
+
+def missing_arguments(plan: Plan, argv: list[bytes], cwd: bytes, shown: bytes) -> list[bytes]:
+    """Return the arguments, as absolute paths, that name what exists on the host alone."""
+    found: list[bytes] = []
+    for word in argv[1:]:
+        value = word.partition(b"=")[2] if word[:1] == b"-" else word
+        if b"/" not in value:
+            continue
+        path = os.path.normpath(os.path.join(cwd, value))
+        if path != shown and path not in found and not is_visible(plan, path) and os.path.exists(path):
+            found.append(path)
+    return found
+
+
+def has_company(script: bytes) -> bool:
+    """Tell whether other Python code lies beside a script: what it may import."""
+    try:
+        with os.scandir(os.path.dirname(script)) as items:
+            return any(
+                item.path != script and (item.name.endswith(b".py") or os.path.exists(item.path + b"/__init__.py"))
+                for item in items
+            )
+    except OSError:
+        return False
+
+
+def why_not_shown(script: bytes) -> bytes:
+    """Return why a main script outside the project isn't shown, b"" where it is or isn't on the host either."""
+    opened = outside.open_script(script)
+    if opened:
+        os.close(opened[0])
+        return b""
+    if not os.path.exists(script):
+        return b""
+    if os.path.isdir(script):
+        return b"it is a directory"
+    if os.path.realpath(script) != script:
+        return b"a link leads to it"
+    return b"it is neither yours nor root's, or no regular file"
+
+
+def bind_option(path: bytes) -> bytes:
+    """Return what makes ``path`` visible, as it is typed."""
+    if b" " in path:
+        return b"sandbox-venv run --ro-bind '%s' '%s' -- ..." % (path, path)
+    return b"BWRAP_ARGS='--ro-bind %s %s'" % (path, path)
+
+
+def hint_unseen(plan: Plan, argv: list[bytes], cwd: bytes, code: int) -> None:
+    """Write one hint line to stderr where a failed program was given something that isn't visible inside."""
+    script = outside.find_script(plan, argv, cwd)
+    unseen = missing_arguments(plan, argv, cwd, script)
+    if script and os.path.exists(script):
+        reason = why_not_shown(script)
+        if script.startswith(plan.meta[b"home"] + b"/.cache/"):
+            reason = b"it lies in a cache"
+        folder = script if os.path.isdir(script) else os.path.dirname(script)
+        if reason:
+            text = b"%s isn't visible inside (%s); to show it: %s" % (script, reason, bind_option(folder))
+        elif unseen:
+            text = b""
+        elif code == 1 and has_company(script):
+            text = b"of %s only %s is visible inside; to show the rest: %s"
+            text %= (folder, os.path.basename(script), bind_option(folder))
+        else:
+            return
+        if text:
+            _write(text)
+            return
+    for path in unseen[:MOST]:
+        _write(b"%s isn't visible inside; to show it: %s" % (path, bind_option(path)))
+
+
+def _write(text: bytes) -> None:
+    plain = os.fsdecode(text)
+    line = text if plain.isprintable() else ascii(plain).encode()
+    with contextlib.suppress(OSError):
+        os.write(2, b"hint: " + line + b"\n")

@@ -1,0 +1,159 @@
+"""What a call brings from outside the plan: its directory, and the main script that ``python FILE`` names.
+
+Hot: ``os`` and ``stat`` only. The file that the caller names is shown read-only, that file alone. It is opened without
+following links (but one right below ``/``, where no session writes): a link on the way may be another session's doing.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from . import slots
+from .failure import LaunchError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .planfile import Plan
+    from .slots import Slots
+
+PYTHONS = (b"python", b"pypy", b"python-freethreaded")
+INSIDE_ITS_OWN = (b"/dev/", b"/proc/")
+
+
+def is_python(name: bytes) -> bool:
+    """Tell whether an entry point of that name is an interpreter."""
+    return name.rstrip(b"0123456789.t") in PYTHONS or name.rstrip(b"0123456789.") in PYTHONS
+
+
+def python_main(args: list[bytes]) -> tuple[bytes, bytes]:
+    """Return what ``python ARGS`` runs, by python's own options in order.
+
+    That is (``-m``, module), (``-c``, code), (``file``, its path) or two times b"" where it is stdin or nothing.
+    """
+    at = 0
+    while at < len(args):
+        arg = args[at]
+        at += 1
+        if arg == b"-":
+            break
+        if arg == b"--":
+            return (b"file", args[at]) if at < len(args) else (b"", b"")
+        if arg[:1] != b"-":
+            return b"file", arg
+        if arg[:2] == b"--":
+            at += arg == b"--check-hash-based-pycs"
+            continue
+        for place, letter in enumerate(arg[1:], 2):
+            if letter in b"mcWX":
+                value = arg[place:]
+                if not value and at < len(args):
+                    value = args[at]
+                    at += 1
+                if letter in b"mc":
+                    return b"-" + bytes((letter,)), value
+                break
+    return b"", b""
+
+
+def is_shown(plan: Plan, path: bytes) -> bool:
+    """Tell whether a directory that the plan mounts whole shows ``path``."""
+    path += b"/"
+    return any(path.startswith(root.rstrip(b"/") + b"/") for root in plan.meta[b"shown"].split(b"\1"))
+
+
+def find_script(plan: Plan, argv: list[bytes], cwd: bytes) -> bytes:
+    """Return the absolute path of the main script that a command names outside of what the plan shows, else b""."""
+    if not is_python(os.path.basename(argv[0])):
+        return b""
+    kind, path = python_main(argv[1:])
+    if kind != b"file" or not path:
+        return b""
+    path = os.path.normpath(os.path.join(cwd, path))
+    if path[:2] == b"//" or path.startswith(INSIDE_ITS_OWN) or is_shown(plan, path):
+        return b""
+    return path
+
+
+def open_script(path: bytes) -> tuple[int, os.stat_result] | None:
+    """Open the main script; None where it can't be shown: a link, no regular file, neither the caller's nor root's."""
+    first, slash, rest = path[1:].partition(b"/")
+    try:
+        fd = slots.open_path(os.path.realpath(b"/" + first) + slash + rest)
+    except OSError:
+        return None
+    status = os.fstat(fd)
+    if stat.S_ISREG(status.st_mode) and status.st_uid in (0, os.geteuid()):
+        return fd, status
+    os.close(fd)
+    return None
+
+
+def settle(plan: Plan, path: bytes) -> bytes:
+    """Return ``path`` with the links that the plan makes (``/var/tmp`` to ``/tmp``) followed: bwrap doesn't."""
+    base = plan.base
+    for at, word in enumerate(base):
+        if word == b"--symlink" and path.startswith(base[at + 2] + b"/"):
+            return os.path.join(os.path.dirname(base[at + 2]), base[at + 1]) + path[len(base[at + 2]) :]
+    return path
+
+
+def check_point(plan: Plan, script: bytes) -> None:
+    """Refuse to run the empty file that an earlier session left in the private home as a mount point.
+
+    Raises:
+        LaunchError: it would be run in the place of a script that can't be shown.
+    """
+    point = plan.meta[b"private-home"] + script[len(plan.meta[b"home"]) :]
+    try:
+        status = os.lstat(point)
+    except OSError:
+        return
+    if stat.S_ISREG(status.st_mode) and not status.st_size:
+        raise LaunchError(b"run %s: it is gone, or a link, or another user's" % script)
+
+
+def make_folders(plan: Plan, folders: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Return bubblewrap options that make directories exist inside, and those that close the private home's pins.
+
+    Below ``$HOME`` they lie in a tmpfs on its first component, which the launcher makes: no mount point is resolved
+    through what a session can write.
+    """
+    home = plan.meta[b"home"]
+    known = plan.meta[b"pins"].split(b"\1")
+    options: list[bytes] = []
+    closing: list[bytes] = []
+    for folder in folders:
+        if folder == home:
+            continue
+        if folder.startswith(home + b"/"):
+            first = folder[len(home) + 1 :].split(b"/")[0]
+            pin = home + b"/" + first
+            if pin not in known:
+                slots.make_point(plan.meta[b"private-home"], first, directory=True)
+                options += [b"--tmpfs", pin]
+                closing += [b"--remount-ro", pin]
+                known.append(pin)
+            if folder == pin:
+                continue
+        options += [b"--dir", settle(plan, folder)]
+    return options, closing
+
+
+def add(plan: Plan, filled: Slots, argv: list[bytes], cwd: bytes) -> list[bytes]:
+    """Add the caller's directory and main script to the filled slots; return options that close what was opened."""
+    folders = [] if plan.meta.get(b"chdir") or is_shown(plan, cwd) else [cwd]
+    script = find_script(plan, argv, cwd)
+    home = plan.meta[b"home"]
+    opened = None if not script or script.startswith(home + b"/.cache/") else open_script(script)
+    if opened:
+        folders.append(os.path.dirname(script))
+    options, closing = make_folders(plan, folders)
+    filled.options += options
+    if script and not opened and os.path.dirname(script) == home:
+        check_point(plan, script)
+    if opened:
+        if os.path.dirname(script) == home:
+            slots.make_point(plan.meta[b"private-home"], os.path.basename(script), directory=False)
+        filled.add(b"--ro-bind-fd", opened[0], settle(plan, script), opened[1])
+    return closing
