@@ -14,8 +14,8 @@ from .subject import Subject
 
 def settle(path: str, exposure: Exposure) -> str:
     """Return ``path`` with the links that the plan itself makes (``/lib`` → ``usr/lib``) resolved."""
-    if path.startswith("/var/tmp/"):
-        path = "/tmp" + path.removeprefix("/var/tmp")
+    if path.startswith("/var/tmp/"):  # noqa: S108 - a link to /tmp in every sandbox
+        path = "/tmp" + path.removeprefix("/var/tmp")  # noqa: S108
     for _ in range(40):
         parts = path.split("/")
         for end in range(2, len(parts) + 1):
