@@ -1,9 +1,10 @@
 """The text of a launcher: what stands in ``bin/`` in an entry point's place.
 
-A launcher is a short Python stub with everything it needs written into it, absolute: the tool's own real interpreter
-(``-I -S``: no environment, no site), the copy of the tool in the state directory, the directory of the plans, and the
-entry point's name, which never comes from argv[0]. Whether a file is a launcher is decided by what the record implies
-(:func:`launcher_text` of it, byte for byte), never by what a file says of itself.
+A launcher is a copy of the C launcher (`executable`) where the tool has one, else a short Python stub. Either has
+everything it needs written into it, absolute: the tool's own real interpreter (``-I -S``: no environment, no site), the
+copy of the tool in the state directory, the directory of the plans, and the entry point's name, which never comes from
+argv[0]. Whether a file is a launcher is decided by what the record implies (:func:`launcher_texts` of it, byte for
+byte), never by what a file says of itself.
 
 Where the interpreter's path can't stand in a ``#!`` line (white space, not UTF-8, longer than every kernel takes),
 ``/bin/sh`` runs ``exec`` first, as in pip's scripts. Where the interpreter is gone, the kernel refuses to start the
@@ -17,8 +18,9 @@ import re
 from pathlib import Path
 
 from ..state import read_regular
+from .executable import executable_text
 
-MAX_LAUNCHER = 16 << 10
+MAX_LAUNCHER = 256 << 10
 MAX_SHEBANG = 127  # BINPRM_BUF_SIZE is 128 before Linux 5.1, 256 since (include/uapi/linux/binfmts.h)
 
 _BODY = """\
@@ -62,17 +64,29 @@ def shebang(interpreter: Path) -> bytes:
     return b"#!/bin/sh\n# -*- coding: latin-1 -*-\n" + _exec_line(path)
 
 
-def stub(interpreter: Path, code: Path, module: str, function: str, *arguments: bytes) -> bytes:
-    """Return a stub that calls ``function`` of ``module`` in the tool's copy; ASCII but for the interpreter's path."""
-    body = _BODY.format(
+def _body(code: Path, module: str, function: str, *arguments: bytes) -> str:
+    return _BODY.format(
         code=ascii(str(code)), module=module, function=function, arguments=", ".join(map(repr, arguments))
     )
-    return shebang(interpreter) + body.encode("ascii")
+
+
+def stub(interpreter: Path, code: Path, module: str, function: str, *arguments: bytes) -> bytes:
+    """Return a stub that calls ``function`` of ``module`` in the tool's copy; ASCII but for the interpreter's path."""
+    return shebang(interpreter) + _body(code, module, function, *arguments).encode("ascii")
+
+
+def launcher_texts(interpreter: Path, code: Path, folder: Path, name: str) -> list[bytes]:
+    """Return what the launcher of the entry point ``name`` may be, the best first: the C launcher, a Python stub."""
+    place = os.fsencode(folder)
+    call = "sandbox_venv.launch.main", "main", place, os.fsencode(name)
+    resume = _body(code, "sandbox_venv.launch.resume", "main", place)
+    compiled = executable_text(interpreter, code, folder, name, _body(code, *call), resume)
+    return [*([compiled] if compiled else []), stub(interpreter, code, *call)]
 
 
 def launcher_text(interpreter: Path, code: Path, folder: Path, name: str) -> bytes:
     """Return the launcher of the entry point ``name``, with plans in ``folder``."""
-    return stub(interpreter, code, "sandbox_venv.launch.main", "main", os.fsencode(folder), os.fsencode(name))
+    return launcher_texts(interpreter, code, folder, name)[0]
 
 
 def looks_like_launcher(data: bytes) -> bool:

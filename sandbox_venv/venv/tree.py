@@ -14,7 +14,7 @@ from . import files
 from .activate import strip_block
 from .base import NAME
 from .inspect import is_script
-from .launchers import MAX_LAUNCHER, launcher_text
+from .launchers import MAX_LAUNCHER, launcher_texts
 from .record import Found, Record
 
 MAX_SCRIPT = 1 << 20
@@ -91,7 +91,11 @@ def clear_stage(tree: Tree) -> None:
 def expected_launchers(record: Record, name: str) -> tuple[bytes, ...]:
     """Return what the launcher of ``name`` may look like: as the record says, or as a broken-off wrap left it."""
     pairs = [(os.fspath(record.code), os.fspath(record.interpreter)), *record.earlier]
-    return tuple(launcher_text(Path(interpreter), Path(code), record.folder, name) for code, interpreter in pairs)
+    return tuple(
+        text
+        for code, interpreter in pairs
+        for text in launcher_texts(Path(interpreter), Path(code), record.folder, name)
+    )
 
 
 def is_ours(bin_fd: int, name: str, record: Record) -> bool:
