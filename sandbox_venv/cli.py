@@ -9,8 +9,8 @@ from pathlib import Path
 
 from . import __version__
 from .errors import SandboxError
+from .launch.call import install_variant, variant_of
 from .launch.failure import guarded
-from .launch.main import variant_of
 from .launch.planfile import Plan
 from .run import Asked, find_venv, folder_of, parse, run_command, start
 from .usage import DOCTOR_USAGE, EXPLAIN_USAGE, SHELL_USAGE, TRUST_USAGE, UNWRAP_USAGE, USAGE, WRAP_USAGE
@@ -132,6 +132,8 @@ def explain(words: list[str]) -> int:
     place = Path(os.fsdecode(folder_of(asked, find_venv(asked.venv))))
     state = StateDir(place.parents[1])
     variant = variant_of(os.environb, [os.fsencode(word) for word in asked.options], asked.backend.encode())
+    if asked.session == "install":
+        variant = install_variant(variant, os.environb)
     with FactsCache(state.root / "facts") as facts:
         subject, compiled = prepare(read_record(place), state, asked.session or "run", variant, facts)
     if form == "bwrap":

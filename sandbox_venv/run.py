@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 
 from .errors import SandboxError
-from .launch.main import Session, after, load, safe_path, session_kind, variant_of
+from .launch.call import install_variant, variant_of
+from .launch.main import Session, after, load, safe_path, session_kind
 from .launch.planfile import MODULUS
 from .launch.waiter import block_signals, end_like
 
@@ -164,7 +165,7 @@ def start(asked: Asked) -> None:
                 f"install into {where}: it isn't wrapped, so what is installed would be started unsandboxed",
                 f"wrap it first: sandbox-venv wrap {venv}" if venv else "make a venv and wrap it",
             )
-        plan = load(folder, kind, variant)
+        plan = load(folder, kind, install_variant(variant, os.environb))
     mask = block_signals()
     session = Session(plan, safe_path(plan, command), mask=mask, path_first=True)
     status = session.run()

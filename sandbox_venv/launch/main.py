@@ -11,37 +11,10 @@ import stat
 import sys
 
 from . import environ, outside, planfile, slots
+from .call import install_variant, variant_of
 from .failure import LaunchError, guarded
 from .inside import init
 from .waiter import Waiter, block_signals, end_like, ignored_signals
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-VARIANT_NAMES = (b"BWRAP_ARGS", b"SANDBOX_SECCOMP_ALLOW", b"SANDBOX_USE_PIP_CACHE")
-
-
-def variant_of(env: Mapping[bytes, bytes], options: list[bytes] | None = None, backend: bytes = b"") -> bytes:
-    """Return what of a call changes the plan itself, b"" where nothing does.
-
-    Args:
-        env: the launcher's environment.
-        options: bubblewrap options of this call.
-        backend: the backend asked for in this call.
-    """
-    chosen = [b"%s=%s" % (name, env[name]) for name in VARIANT_NAMES if name in env]
-    if b"BWRAP_ARGS=" in chosen:
-        chosen.remove(b"BWRAP_ARGS=")
-    words = env.get(b"BWRAP_ARGS", b"").replace(b"\n", b" ").split(b" ")
-    if options:
-        chosen.append(b"OPTIONS=" + b"\2".join(options))
-        words += options
-    if backend:
-        chosen.append(b"BACKEND=" + backend)
-    if any(b"bind" in word and after[:1] != b"/" for word, after in zip(words, words[1:])):  # noqa: RUF007 - itertools is not imported here
-        chosen.append(b"CWD=" + os.getcwdb())
-    return b"\1".join(chosen)
 
 
 def plan_path(folder: bytes, kind: bytes, variant: bytes) -> bytes:
@@ -264,7 +237,7 @@ def _main(folder: bytes, name: bytes) -> None:
     check_place(plan, name)
     kind = session_kind(plan, name, args)
     if kind != b"run":
-        plan = load(folder, kind, variant)
+        plan = load(folder, kind, install_variant(variant, os.environb))
     mask = block_signals()
     program = [plan.meta[b"bin"] + b"/" + name]
     if name == b"shell":

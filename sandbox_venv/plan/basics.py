@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 
 from ..errors import SandboxError
+from ..launch.call import CERTIFICATES
 from ..policy import Policy
 from ..seccomp import Program
 from .expose import is_below
@@ -42,12 +43,13 @@ class Request:
 
     Attributes:
         kind: ``run`` or ``install``.
-        variant: what of the caller's environment changes the plan (``launch.main.variant_of``).
+        variant: what of the caller's environment changes the plan (``launch.call.variant_of``).
         user: all the user's options, stored ones first.
         fresh: those of ``user.operations`` that are given in this call only.
         dotenv: variables from the project's ``.env``.
         cwd: what relative bind sources are relative to.
         backend, bwrap: what was chosen, and bwrap's path.
+        files: what variables and the machine's settings name, with the reason.
         pip_cache: the user's own pip cache, to be mounted, or None.
     """
 
@@ -59,6 +61,7 @@ class Request:
     backend: str
     bwrap: str
     pip_cache: str | None = None
+    files: tuple[tuple[str, str], ...] = ()
 
 
 def set_up_lines(subject: Subject, request: Request, policy: Policy, seccomp: Program) -> list[Line]:
@@ -90,7 +93,7 @@ def set_up_lines(subject: Subject, request: Request, policy: Policy, seccomp: Pr
 
 def environment_rules(subject: Subject, request: Request, policy: Policy) -> list[bytes]:
     """Return the ENV section."""
-    pairs: list[tuple[str, str]] = []
+    pairs = [("pass", os.fsdecode(name)) for name in CERTIFICATES]
     if request.kind == "install":
         pairs += [("pass", name) for name in policy.pass_env_install]
     pairs += [("set", item) for item in policy.set_env]

@@ -18,6 +18,7 @@ from .basics import Request, refuse_project
 from .compile import Compiled, compile_plan
 from .dotenv_file import DotEnv, read_dotenv
 from .expose import is_below
+from .named import PIP_SETTINGS, named_paths
 from .options import UserOptions, sort_options, split_words
 from .subject import Base, Subject
 
@@ -33,7 +34,7 @@ STEERING = ("PIP_", "UV_", "PYTHON", "LD_", "PATH", "GIT_", "POETRY_", "PDM_", "
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What of a call changes the plan: ``launch.main.variant_of`` taken apart."""
+    """What of a call changes the plan: ``launch.call.variant_of`` taken apart."""
 
     bwrap_args: str = ""
     options: tuple[str, ...] = ()
@@ -41,6 +42,7 @@ class Call:
     pip_cache: bool = False
     backend: str = ""
     cwd: str = "/"
+    files: tuple[str, ...] = ()
 
 
 def read_variant(variant: bytes) -> Call:
@@ -57,6 +59,7 @@ def read_variant(variant: bytes) -> Call:
         pip_cache=bool(values.get("SANDBOX_USE_PIP_CACHE")),
         backend=values.get("BACKEND", ""),
         cwd=values.get("CWD", "/"),
+        files=tuple(item for name in ("FILES", "PACKAGES") if name in values for item in values[name].split("\2")),
     )
 
 
@@ -215,9 +218,10 @@ def prepare(
     seccomp = compile_seccomp(allow=allow, optouts=frozenset(user.allow))
     request = Request(
         kind=kind, variant=variant, user=user, dotenv=variables, cwd=call.cwd, backend=backend, bwrap=bwrap,
+        files=tuple(named_paths(subject, kind, call.files)),
         pip_cache=_pip_cache(subject) if call.pip_cache or control.get("SANDBOX_USE_PIP_CACHE") else None,
     )  # fmt: skip
-    stamps = [str(record.folder / "trusted-env"), str(record.code)]
+    stamps = [str(record.folder / "trusted-env"), str(record.code), *(PIP_SETTINGS if kind == "install" else ())]
     return subject, compile_plan(subject, request, read_policy(), seccomp, facts, stamps)
 
 

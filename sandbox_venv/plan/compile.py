@@ -161,7 +161,13 @@ def compile_plan(
     """
     subject = session_subject(subject, request.kind)
     system = compile_system(subject, policy, request.kind, request.user.libs, facts)
+    in_tmp = [item for item in request.files if is_below(item[0], "/tmp")]  # noqa: S108 - the host's
+    for path, reason in request.files:
+        if (path, reason) not in in_tmp:
+            system.exposure.expose(path, reason)
     layout, shown, bottom = lay_out(subject, request, policy, system)
+    for path, reason in in_tmp:  # below the sandbox's own /tmp, which is mounted after what the host shows
+        layout.option(("--ro-bind-try", os.path.realpath(path), path), why=reason)
     covered = [target for target in _covered_targets(request.user.operations) if target != "/"]
     base = set_up_lines(subject, request, policy, seccomp)
     head = [line for line in base if not line[0][0].startswith(("--proc", "--ro-bind", "--dev", "--size", "--symlink"))]
