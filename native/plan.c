@@ -20,7 +20,7 @@ static u32 half(const u8 *at)
 }
 
 /* Return the bytes, read as one little-endian number, modulo 2^61-1: 2^64 is 8 there, so words are shifted in. */
-static u64 checksum(const u8 *data, size_t size)
+u64 plan_checksum(const u8 *data, size_t size)
 {
 	size_t whole = size / 8 * 8;
 	u64 last = 0, sum;
@@ -51,7 +51,7 @@ int plan_decode(const u8 *data, size_t size, struct plan *plan)
 {
 	size_t end = HEADER + 8 * SECTIONS;
 	if (size < end || size > MAX_SIZE || memcmp(data, "SVPLAN\r\n", 8) || half(data + 8) != FORMAT ||
-	    half(data + 12) != SECTIONS || checksum(data + HEADER, size - HEADER) != word(data + 16))
+	    half(data + 12) != SECTIONS || plan_checksum(data + HEADER, size - HEADER) != word(data + 16))
 		return 0;
 	for (size_t i = 0; i < SECTIONS; i++) {
 		u32 offset = half(data + HEADER + 8 * i), length = half(data + HEADER + 8 * i + 4);
@@ -62,12 +62,12 @@ int plan_decode(const u8 *data, size_t size, struct plan *plan)
 		if (i == SECCOMP_ALLOW || i == SECCOMP_DENY) {
 			if (length % 8)
 				return 0;
-		} else if (i != BASE && i != SLOTS && i != TAIL && count(plan->section[i]) < 0) {
+		} else if (i != BASE && i != TAIL && count(plan->section[i]) < 0) {
 			return 0;
 		}
 	}
 	return end == size && count(plan->section[META]) % 2 == 0 && count(plan->section[STAMPS]) % 2 == 0 &&
-	       count(plan->section[ENV]) % 2 == 0 && count(plan->section[RECORDS]) % 3 == 0;
+	       count(plan->section[ENV]) % 2 == 0 && count(plan->section[SLOTS]) % 3 == 0 && count(plan->section[RECORDS]) % 3 == 0;
 }
 
 int plan_read(const char *path, struct plan *plan)

@@ -12,6 +12,8 @@ struct plan {
 	struct list section[SECTIONS];
 };
 
+/* Return the checksum of a plan's bytes from the 24th on. */
+u64 plan_checksum(const u8 *data, size_t size);
 /* Take apart the `size` bytes of a plan; 0 where anything about them is wrong. They must stay. */
 int plan_decode(const u8 *data, size_t size, struct plan *plan);
 /* Read the plan at `path`: a regular file of ours that nobody else can write; 0 where it isn't right. */

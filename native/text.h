@@ -4,6 +4,9 @@
 
 #include "sys.h"
 
+#ifdef HOSTED /* tests: a C library has these */
+#include <string.h>
+#else
 void *memcpy(void *to, const void *from, size_t size);
 void *memset(void *to, int byte, size_t size);
 int memcmp(const void *a, const void *b, size_t size);
@@ -11,6 +14,7 @@ size_t strlen(const char *text);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t size);
 char *strchr(const char *text, int byte);
+#endif
 
 /* A list: strings one after the other, each with its NUL; `end` is where the last one's NUL is passed. */
 struct list {
