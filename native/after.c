@@ -29,8 +29,9 @@ static const char *text_of(size_t number)
 	return text;
 }
 
-void look_after(const char *project, const struct protected *before, u32 status)
+void look_after(const char *project, u32 status)
 {
+	const struct protected *before = &session.before;
 	int failed_plainly = status == 1 << 8 || status == 2 << 8; /* an exception, or a file that can't be opened */
 	if ((!*project || is_same(project, before)) && !(failed_plainly && names_unseen()))
 		return;

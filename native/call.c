@@ -150,12 +150,30 @@ int names_unseen(void)
 	return 0;
 }
 
+/* Tell whether /tmp is the session's own, with no link in it that could lead elsewhere. */
+static int has_own_tmp(void)
+{
+	struct list records = session.plan.section[RECORDS];
+	int found = 0;
+	for (const char *what; (what = next(&records));) {
+		const char *target = (next(&records), next(&records));
+		found |= *what == 't' && !strcmp(target, "tmp");
+		if (*what == 'l')
+			return 0;
+	}
+	return found;
+}
+
 void choose_directory(void)
 {
 	static char cwd[4096];
 	if (sys(getcwd, cwd, sizeof cwd) <= 0 || *cwd != '/')
 		python();
+	const char *home = plan_meta(&session.plan, "home");
 	session.cwd = cwd;
-	if (cwd[1] && strcmp(cwd, plan_meta(&session.plan, "home")) != 0 && !is_shown(cwd))
+	if (!cwd[1] || !strcmp(cwd, home) || is_shown(cwd))
+		return;
+	if (!is_below(cwd, "/tmp") || is_below(cwd, home) || !has_own_tmp())
 		python();
+	session.makes_cwd = 1;
 }

@@ -2,7 +2,7 @@
 #ifndef SANDBOX_CALL_H
 #define SANDBOX_CALL_H
 
-#include "protect.h"
+#include "session.h"
 
 struct call {
 	const char *folder, *interpreter, *code, *after, *name; /* from the trailer */
@@ -27,6 +27,6 @@ int names_unseen(void);
 /* Set the program's directory, where it is shown inside. */
 void choose_directory(void);
 /* Do the host's part after a session, in Python where there is anything to do or to tell. */
-void look_after(const char *project, const struct protected *before, u32 status);
+void look_after(const char *project, u32 status);
 
 #endif

@@ -4,7 +4,6 @@
 #include "environ.h"
 
 struct session session;
-static struct protected before;
 
 #if defined(__SSP_STRONG__) || defined(__SSP__)
 uintptr_t __stack_chk_guard;
@@ -170,9 +169,8 @@ _Noreturn void run(long *stack)
 	list_descriptors();
 	standard_descriptors();
 	const char *project = protected_project();
-	if (*project && (!protected_find(&session.plan, project, &before) || !protected_by_plan(&session.plan, &before)))
+	if (*project && !protected_find(&session.plan, project, &session.before))
 		python();
-	session.present = before.present;
 	make_environment();
 	long lock = sys(openat, AT_FDCWD, session.skeleton, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
 	if (lock < 0 || sys(flock, lock, LOCK_SH | LOCK_NB) < 0 || sys(pipe2, ends, O_CLOEXEC) < 0)
@@ -189,7 +187,7 @@ _Noreturn void run(long *stack)
 	long status = wait_for(&session, pid);
 	if (status < 0)
 		python();
-	look_after(project, &before, (u32)status);
+	look_after(project, (u32)status);
 	end_like((u32)status);
 }
 

@@ -51,8 +51,7 @@ static int is_nested_name(const char *names, const char *name)
 	return 0;
 }
 
-/* Tell whether a slot mounts something at `path` (or, where `read_only`, something read-only). */
-static int is_slot(const struct plan *plan, const char *path, int read_only)
+int protected_is_slot(const struct plan *plan, const char *path, int read_only)
 {
 	struct list slots = plan->section[SLOTS];
 	for (const char *kind; (kind = next(&slots));) {
@@ -105,7 +104,7 @@ static void look(struct search *search, const char *folder, u8 depth, const stru
 		return;
 	if (!(path = join(folder, name)))
 		search->odd = 1;
-	else if (!is_slot(search->plan, path, 1)) {
+	else if (!protected_is_slot(search->plan, path, 1)) {
 		search->queue[search->count + search->below] = path;
 		search->depths[search->count + search->below++] = (u8)(depth + 1);
 	}
@@ -154,21 +153,4 @@ int protected_find(const struct plan *plan, const char *project, struct protecte
 			return 0;
 	}
 	return !search.odd;
-}
-
-int protected_by_plan(const struct plan *plan, const struct protected *found)
-{
-	for (size_t at = 0; at < found->count; at++) {
-		const char *path = found->nested[at];
-		size_t size = strlen(path), cut = sizeof "/pyvenv.cfg" - 1;
-		char *folder = take(size + 1);
-		if (!folder)
-			return 0;
-		put(folder, path);
-		if (size > cut && strcmp(path + size - cut, "/pyvenv.cfg") == 0)
-			folder[size - cut] = 0;
-		if (!is_slot(plan, folder, 0))
-			return 0;
-	}
-	return 1;
 }

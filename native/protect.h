@@ -2,7 +2,9 @@
 #ifndef SANDBOX_PROTECT_H
 #define SANDBOX_PROTECT_H
 
-#include "session.h"
+#include "plan.h"
+
+#define MAX_PROTECTED 256
 
 /* Names found: at the project's top (by their place in the plan's PROTECT section) and, as paths, below it. */
 struct protected {
@@ -13,7 +15,7 @@ struct protected {
 
 /* Look for them; 0 where there is anything that only Python handles: links, a `.git` that is a file, too many. */
 int protected_find(const struct plan *plan, const char *project, struct protected *found);
-/* Tell whether the plan's slots protect all that lies below the top. */
-int protected_by_plan(const struct plan *plan, const struct protected *found);
+/* Tell whether a slot mounts something at `path` (or, where `read_only`, something read-only). */
+int protected_is_slot(const struct plan *plan, const char *path, int read_only);
 
 #endif

@@ -2,10 +2,9 @@
 #ifndef SANDBOX_SESSION_H
 #define SANDBOX_SESSION_H
 
-#include "plan.h"
+#include "protect.h"
 
 #define MAX_INHERITED 64
-#define MAX_PROTECTED 256
 
 /* What is sent through the status pipe: one write of 8 bytes. */
 enum message { STOPPED = 0x81, CONTINUED = 0x82, ENDED = 0x83, FAILED = 0x84 };
@@ -22,10 +21,11 @@ struct session {
 	u64 mask;
 	struct ksigaction child_action; /* the caller's, of SIGCHLD */
 	u32 uid, gid;
+	int makes_cwd; /* the directory lies in the session's own /tmp and must be made there */
 	int closed; /* bit set of 0-2 that the caller had closed */
 	int reader, writer;
 	int inherited[MAX_INHERITED], inherited_count;
-	const u8 *present; /* of the plan's PROTECT section: what is there at the start */
+	struct protected before; /* what there is at the start */
 };
 
 /* Say that a step failed, at a line of the source; nothing runs, and the waiter calls Python. */

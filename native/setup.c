@@ -9,6 +9,7 @@
 #define WITH_DEVICES MOUNT_ATTR_NOSUID
 #define CLONE_TREE (OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE)
 #define MOST_DESCRIPTORS 200
+#define MOST_NESTED 64
 
 static void put_file(const struct session *session, const char *path, const char *text)
 {
@@ -69,31 +70,79 @@ static void bind_slot(const struct session *session, const char *source, u64 att
 	sys(close, fd);
 }
 
-/* Bind each protected name that was there at the start, read-only, where it is a file or a directory. */
-static void protect(const struct session *session, const char *project, long root)
+/* Bind each protected name that was there at the start, read-only. */
+static void protect_top(const struct session *session, const char *project, long root)
 {
 	struct list names = session->plan.section[PROTECT];
 	size_t at = 0;
 	for (const char *name; (name = next(&names)); at++) {
-		struct kstat status;
-		if (!session->present[at])
+		if (!session->before.present[at])
 			continue;
 		char *path = take(strlen(project) + strlen(name) + 2);
 		if (!path)
 			failed(session, __LINE__, 0);
 		put(put(put(path, project), "/"), name);
-		long fd = open_plain(path, O_PATH);
-		if (fd == -ERR_NOENT || fd == -ERR_LOOP)
+		bind_slot(session, path, READ_ONLY, root, path + 1, 1);
+	}
+}
+
+/* Mount points that were added below the project's top. */
+struct points {
+	const char *paths[MAX_PROTECTED];
+	size_t count;
+};
+
+static int has_point(const struct session *session, const struct points *points, const char *path)
+{
+	for (size_t at = 0; at < points->count; at++)
+		if (strcmp(points->paths[at], path) == 0)
+			return 1;
+	return protected_is_slot(&session->plan, path, 0);
+}
+
+/* Bind one protected path below the top, with the directories above it pinned by mounts of their own: slots.py,
+ * _protect_path. */
+static void protect_path(const struct session *session, const char *project, const char *path, long root,
+			 struct points *points)
+{
+	size_t top = strlen(project) + 1, size = strlen(path);
+	char *folder = take(size + 1);
+	if (!folder || has_point(session, points, path))
+		return;
+	for (size_t at = top; at < size; at++) { /* below something read-only there is nothing to do */
+		put(folder, path);
+		folder[at] = 0;
+		if (path[at] == '/' && protected_is_slot(&session->plan, folder, 1))
+			return;
+	}
+	for (size_t at = top; at <= size; at++) {
+		if (path[at] && path[at] != '/')
 			continue;
-		need(fd);
-		need(fstat(fd, &status));
-		u32 kind = status.mode & S_IFMT;
-		if (kind == S_IFDIR || kind == S_IFREG) {
-			long place = open_target(session, root, path + 1);
-			attach(session, fd, "", READ_ONLY, place, "");
-			sys(close, place);
-		}
-		sys(close, fd);
+		if (points->count == MAX_PROTECTED || !(folder = take(at + 1)))
+			failed(session, __LINE__, 0);
+		memcpy(folder, path, at);
+		folder[at] = 0;
+		if (has_point(session, points, folder))
+			continue;
+		bind_slot(session, folder, at == size ? READ_ONLY : READ_WRITE, root, folder + 1, 1);
+		points->paths[points->count++] = folder;
+	}
+}
+
+static void protect(const struct session *session, const char *project, long root)
+{
+	static struct points points;
+	protect_top(session, project, root);
+	for (size_t at = 0; at < session->before.count && at < MOST_NESTED; at++) {
+		const char *path = session->before.nested[at];
+		size_t size = strlen(path), cut = sizeof "/pyvenv.cfg" - 1;
+		char *copy = take(size + 1);
+		if (!copy)
+			failed(session, __LINE__, 0);
+		put(copy, path);
+		if (size > cut && strcmp(path + size - cut, "/pyvenv.cfg") == 0)
+			copy[size - cut] = 0; /* the whole venv */
+		protect_path(session, project, copy, root, &points);
 	}
 }
 
@@ -258,6 +307,25 @@ static void drop_privileges(const struct session *session)
 	need(sys(capset, header, none));
 }
 
+/* Make the caller's directory in the session's own /tmp. */
+static void make_directory(const struct session *session, long root)
+{
+	char *path = take(strlen(session->cwd) + 1);
+	if (!path)
+		failed(session, __LINE__, 0);
+	put(path, session->cwd);
+	for (char *at = path + sizeof "/tmp" - 1; *at; at++) {
+		if (at[1] && at[1] != '/')
+			continue;
+		char byte = at[1];
+		at[1] = 0;
+		long made = sys(mkdirat, root, path + 1, 0755);
+		if (made != -ERR_EXIST)
+			need(made);
+		at[1] = byte;
+	}
+}
+
 void set_up(const struct session *session)
 {
 	struct list records = session->plan.section[RECORDS];
@@ -275,6 +343,8 @@ void set_up(const struct session *session)
 		if (*what != '/' && !execute(session, root, *what, a, b))
 			failed(session, __LINE__, 0);
 	}
+	if (session->makes_cwd)
+		make_directory(session, root);
 	need(sys(pivot_root, ".", ".")); /* the old root lies over the new one, where "." finds it */
 	need(sys(umount2, ".", MNT_DETACH));
 	need(sys(chdir, "/"));
