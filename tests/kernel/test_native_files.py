@@ -13,10 +13,16 @@ from tests.kernel.native_support import Native
 pytestmark = pytest.mark.kernel
 
 
-@pytest.fixture(params=[True, False], ids=["mount-api", "old-kernel"])
-def native(request: pytest.FixtureRequest, tool: Tool, user: User) -> Native:
+@pytest.fixture
+def native(tool: Tool, user: User) -> Native:
     tool.require(user, "native")
-    return Native(tool, user, request.param)
+    return Native(tool, user)
+
+
+@pytest.fixture
+def old_kernel(tool: Tool, user: User) -> Native:
+    tool.require(user, "native")
+    return Native(tool, user, modern=False)
 
 
 @pytest.fixture
@@ -91,8 +97,21 @@ CASES = {
 }  # fmt: skip
 
 
+BOTH_WAYS = ("bind", "proc", "dev", "remount")
+"""What is done otherwise without the newer mount calls."""
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if any(word in CASES[name][0] for word in BOTH_WAYS)])
+def test_option_without_newer_mount_calls(old_kernel: Native, world: Path, name: str) -> None:
+    check_option(old_kernel, world, name)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_option(native: Native, world: Path, name: str) -> None:
+    check_option(native, world, name)
+
+
+def check_option(native: Native, world: Path, name: str) -> None:
     options, script, expected = (text.replace("{w}", str(world)) for text in CASES[name])
     if "overlay" in name:
         require_overlay(native, world)
@@ -217,8 +236,10 @@ def test_old_root_is_out_of_reach(native: Native, world: Path) -> None:
     assert twin.check().stdout == "text"
 
 
-def test_read_only_bind_covers_mounts_below_it(native: Native) -> None:
+@pytest.mark.parametrize("modern", [True, False], ids=["mount-api", "old-kernel"])
+def test_read_only_bind_covers_mounts_below_it(tool: Tool, user: User, modern: bool) -> None:
     """The host's /dev/shm is a mount of its own below /dev."""
+    native = Native(tool, user, modern)
     if not os.path.ismount("/dev/shm"):
         pytest.skip("/dev/shm is no mount here")
     done = native.shell("--ro-bind", "/dev", "/d", "--bind", "/dev", "/w", script="touch /d/shm/native-x || echo no")

@@ -38,32 +38,30 @@ def plant(user: User, link: Path, target: str) -> None:
 
 
 TARGETS = ("{home}/private", "../private", "/proc/self/root{home}/private", "/oldroot{home}/private")
-
-
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize(
-    "options",
-    [
-        ("--tmpfs", "/s/link"),
-        ("--tmpfs", "/s/link/new"),
-        ("--dir", "/s/link/new/deep"),
-        ("--ro-bind", "{home}/file", "/s/link/file"),
-        ("--bind", "/usr", "/s/link/usr"),
-        ("--symlink", "x", "/s/link/sym"),
-        ("--file", "0", "/s/link/data"),
-        ("--ro-bind-data", "0", "/s/link/data"),
-        ("--chmod", "0777", "/s/link"),
-        ("--proc", "/s/link/proc"),
-        ("--dev", "/s/link/dev"),
-    ],
-    ids=lambda options: options[0].strip("-") if isinstance(options, tuple) else None,
+OPTIONS = (
+    "--tmpfs /s/link/new",
+    "--ro-bind {home}/file /s/link/file",
+    "--tmpfs /s/link",
+    "--dir /s/link/new/deep",
+    "--bind /usr /s/link/usr",
+    "--symlink x /s/link/sym",
+    "--file 0 /s/link/data",
+    "--ro-bind-data 0 /s/link/data",
+    "--chmod 0777 /s/link",
+    "--proc /s/link/proc",
+    "--dev /s/link/dev",
 )
-def test_planted_link_is_refused_and_the_host_untouched(
-    native: Native, share: Path, target: str, options: tuple[str, ...]
-) -> None:
+
+
+@pytest.mark.parametrize(
+    ("options", "target"),
+    [(options, TARGETS[0]) for options in OPTIONS]
+    + [(options, target) for options in OPTIONS[:2] for target in TARGETS[1:]],
+)
+def test_planted_link_is_refused_and_the_host_untouched(native: Native, share: Path, target: str, options: str) -> None:
     home = str(native.user.home)
     plant(native.user, share / "link", target.format(home=home))
-    words = [word.format(home=home) for word in options]
+    words = options.format(home=home).split()
     before = (share.parent / "private").stat()
     done = native.run("--bind", share, "/s", *words).check(1)
     assert REFUSED in done.stderr
@@ -150,8 +148,10 @@ while True:
         except OSError: pass
         try:
             if os.path.islink("link"): os.unlink("link")
-            else: os.rename("link", f"old{os.getpid()}.{os.urandom(4).hex()}")
-        except OSError: pass
+            else: os.rmdir("link")
+        except OSError:
+            try: os.rename("link", f"old{os.urandom(4).hex()}")
+            except OSError: pass
 """
 
 

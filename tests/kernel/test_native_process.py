@@ -379,12 +379,16 @@ def test_bad_seccomp_program_runs_nothing(native: Native, data: bytes, message: 
 
 
 def test_userns_and_pidns_of_a_running_sandbox(native: Native) -> None:
-    """Both by descriptor, and a PID namespace below the one that was handed over."""
+    """Both by descriptor, and a PID namespace below the one that was handed over.
+
+    No --dev: with it an ordinary user's sandbox is in a user namespace below the one that owns its PID namespace.
+    """
+    root = ("--ro-bind", "/", "/", "--proc", "/proc")
     info = os.pipe()
     options = ("--unshare-user", "--unshare-pid", "--info-fd", str(info[1]))
     first = spawn_as(
         native.user,
-        [*native.command, *ROOT, *options, "sh", "-c", "readlink /proc/self/ns/user /proc/self/ns/pid; read x"],
+        [*native.command, *root, *options, "sh", "-c", "readlink /proc/self/ns/user /proc/self/ns/pid; read x"],
         stdin=subprocess.PIPE,
         pass_fds=[info[1]],
     )
@@ -395,9 +399,10 @@ def test_userns_and_pidns_of_a_running_sandbox(native: Native) -> None:
     descriptors = [os.open(f"/proc/{inner}/ns/{name}", os.O_RDONLY) for name in ("user", "pid")]
     join = ("--userns", str(descriptors[0]), "--pidns", str(descriptors[1]))
     script = "readlink /proc/self/ns/user /proc/self/ns/pid; exit 5"
-    done = native.shell(*join, script=script, pass_fds=descriptors).check(5)
+    done = native.bare(*root, *join, "sh", "-c", script, pass_fds=descriptors).check(5)
     assert set(done.stdout.split()) <= set(names)
-    below = native.shell(*join, "--unshare-pid", script="readlink /proc/self/ns/pid; exit 6", pass_fds=descriptors)
+    script = "readlink /proc/self/ns/pid; exit 6"
+    below = native.bare(*root, *join, "--unshare-pid", "sh", "-c", script, pass_fds=descriptors)
     assert below.check(6).stdout.strip() not in names
     for fd in descriptors:
         os.close(fd)
