@@ -1,5 +1,7 @@
 """Read or add keys: the caller's session, user and process keyrings."""
 
+from tests.escape.kit import Got, Lab
+
 ATTACK = """
 import ctypes
 import os
@@ -24,5 +26,5 @@ def attack():
 """
 
 
-def check(lab, got):  # type: ignore[no-untyped-def]
+def check(lab: Lab, got: Got) -> None:
     assert got.attack.kind == "error" and got.attack.errno is not None, got.attack

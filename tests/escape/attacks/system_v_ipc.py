@@ -20,7 +20,7 @@ def setup(lab: Lab) -> dict[str, Any]:
     assert segment >= 0
     ctypes.memmove(libc.shmat(segment, None, 0), lab.secret().encode(), 30)
     queue, semaphores = libc.msgget(key, IPC_CREAT | 0o666), libc.semget(key, 1, IPC_CREAT | 0o666)
-    file = Path("/dev/shm") / f"escape-{key:x}"  # noqa: S108 - the point
+    file = Path("/dev/shm") / f"escape-{key:x}"
     file.write_text(lab.secret())
     file.chmod(0o666)
     lab.cleanups += [
