@@ -1,0 +1,78 @@
+"""What a program sees inside, as JSON: run by test_c_launcher.py in sandboxes made by C, Python and bwrap."""
+
+import ctypes
+import json
+import os
+import resource
+import sys
+
+KEPT = (
+    "Groups", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp", "Seccomp_filters", "SigBlk",
+    "Umask", "NSpid", "Threads", "TracerPid",
+)  # fmt: skip
+HOST = {"net", "time", "time_for_children"}
+
+
+def mounts():
+    found = []
+    with open("/proc/self/mountinfo") as file:
+        for line in file:
+            left, _, right = line.partition(" - ")
+            fields, kind = left.split(), right.split()[0]
+            found.append(
+                [fields[4], "/" if kind == "tmpfs" else fields[3], sorted(fields[5].split(",")), fields[6:], kind]
+            )
+    return found
+
+
+def attempt(function, *arguments):
+    try:
+        return repr(function(*arguments))
+    except OSError as error:
+        return error.errno
+
+
+def status():
+    with open("/proc/self/status") as file:
+        pairs = [line.partition(":") for line in file]
+    return {name: value.strip() for name, _, value in pairs if name in KEPT}
+
+
+libc = ctypes.CDLL(None, use_errno=True)
+with open("/proc/1/comm") as comm, open("/proc/self/uid_map") as uid_map, open("/proc/self/setgroups") as setgroups:
+    init, ids = comm.read().strip(), [uid_map.read().split(), setgroups.read().strip(), os.getresuid(), os.getresgid()]
+print(
+    json.dumps(
+        {
+            "init": init,
+            "mounts": mounts(),
+            "environ": dict(os.environ),
+            "status": status(),
+            "ids": ids,
+            "pid": [os.getpid(), os.getppid(), os.getsid(0), os.getpgid(0)],
+            "limits": [resource.getrlimit(number) for number in range(16)],
+            "descriptors": sorted(map(int, os.listdir("/proc/self/fd")))[:-1],
+            "cwd": os.getcwd(),
+            "argv": [sys.argv, sys.executable, sys.prefix],
+            "pid 1": [
+                attempt(open, "/proc/1/environ"),
+                attempt(os.readlink, "/proc/1/exe"),
+                attempt(os.listdir, "/proc/1/fd"),
+            ],
+            "listings": [
+                sorted(os.listdir(path)) for path in ("/", "/etc", "/usr", "/dev", "/tmp", "/var", "/proc/sys")
+            ],
+            "modes": [
+                oct(os.stat(path).st_mode) for path in ("/dev", "/dev/null", "/tmp", "/dev/shm", os.environ["HOME"])
+            ],
+            "written": [
+                attempt(open, path, "w") for path in ("/new", "/etc/new", "/usr/new", "/proc/sys/kernel/core_pattern")
+            ],
+            "namespaces": sorted(set(os.listdir("/proc/self/ns")) - HOST),
+            "userns": [libc.unshare(0x10000000), ctypes.get_errno()],
+            "dumpable": libc.prctl(3, 0, 0, 0, 0),
+            "hostname": os.uname().nodename,
+        },
+        default=str,
+    )
+)

@@ -1,0 +1,279 @@
+"""The C launcher against the Python one and bwrap: the same plan gives the same sandbox, whoever executes it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox_venv.venv.executable import MAGIC
+from tests.harness import ROOT, Venv, run_as
+
+pytestmark = pytest.mark.kernel
+
+PROBE = (Path(__file__).parent / "c_launcher_probe.py").read_text(encoding="utf-8")
+PYTHON_INSTEAD = {"verbose": ""}
+"""A variable that makes the C launcher execute the Python one, and changes nothing else."""
+
+
+@pytest.fixture(params=["native"])
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def is_compiled(venv: Venv) -> bool:
+    return (venv.bin / "python").read_bytes().startswith(b"\x7fELF")
+
+
+@pytest.fixture
+def compiled(shared_venv: Venv) -> Venv:
+    """A wrapped venv whose launchers are the C launcher, with its plan compiled."""
+    if not is_compiled(shared_venv):
+        pytest.skip("the wheel was built without a C compiler")
+    shared_venv.python("pass").check()
+    return shared_venv
+
+
+@pytest.fixture
+def compiled_venv(venv: Venv) -> Venv:
+    """The same, for this test alone."""
+    if not is_compiled(venv):
+        pytest.skip("the wheel was built without a C compiler")
+    venv.python("pass").check()
+    return venv
+
+
+def see(venv: Venv, **more: Any) -> dict[str, Any]:
+    return dict(json.loads(venv.python(PROBE, "argument", **more).check().stdout))
+
+
+def who_runs(venv: Venv, *words: str, **more: Any) -> str:
+    """Return the name of PID 1 inside: the entry point's for C, the interpreter's for Python."""
+    return venv.python("print(open('/proc/1/comm').read())", *words, **more).check().stdout.strip()
+
+
+def normalised(mounts: list[Any]) -> list[Any]:
+    """Return the mounts that can be seen, without what differs by design: the new root is a skeleton on disk."""
+    on_top = {item[0]: item for item in mounts}
+    on_top["/"] = ["/", "", on_top["/"][2], on_top["/"][3], ""]
+    return [on_top[point] for point in sorted(on_top)]
+
+
+def test_the_same_view_as_from_python(compiled: Venv) -> None:
+    ours, python = see(compiled), see(compiled, given=PYTHON_INSTEAD)
+    assert (ours.pop("init"), python.pop("init")[:6]) == ("python", "python")
+    assert normalised(ours.pop("mounts")) == normalised(python.pop("mounts"))
+    assert python["environ"].pop("verbose") == ""
+    python["environ"].pop("LC_CTYPE", None)  # PEP 538: the Python launcher's own interpreter may add it
+    ours["environ"].pop("LC_CTYPE", None)
+    assert ours == python
+
+
+def test_the_same_view_as_from_bwrap(compiled: Venv, make_venv: Callable[..., Venv]) -> None:
+    compiled.tool.require(compiled.user, "bwrap")
+    ours = see(compiled)
+    compiled.sandbox("wrap", compiled.path, "--backend", "bwrap").check()
+    try:
+        theirs = see(compiled)
+    finally:
+        compiled.wrap().check()
+        compiled.python("pass").check()
+    for name in ("environ", "ids", "status", "limits", "descriptors", "cwd", "argv", "namespaces"):
+        assert (name, ours[name]) == (name, theirs[name])
+    skipped = ("/dev/console", "/newroot", "/")
+    points = [sorted({item[0] for item in view["mounts"]} - set(skipped)) for view in (ours, theirs)]
+    assert points[0] == points[1]
+
+
+def test_nothing_of_the_hosts_environment_is_left_in_pid_1(compiled: Venv) -> None:
+    code = "print(open('/proc/1/environ').read())"
+    done = compiled.python(code, env={"SESSION_TOKEN": "s3cr3t-of-the-host"})
+    assert done.status == 1
+    assert "Permission denied" in done.stderr
+
+
+@pytest.mark.parametrize("status", [0, 1, 2, 3, 125, 139, 255])
+def test_exit_statuses_come_through(compiled: Venv, status: int) -> None:
+    assert compiled.python(f"import os; os._exit({status})").status == status
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGSEGV, signal.SIGKILL, signal.SIGUSR1, signal.SIGPIPE])
+def test_a_death_by_signal_is_one_outside(compiled: Venv, number: signal.Signals) -> None:
+    code = f"import os, signal; signal.signal({int(number)}, 0) if {int(number)} != 9 else 0; os.kill(os.getpid(), {int(number)})"
+    argv = [compiled.bin / "python", "-c", code]
+    assert run_as(compiled.user, argv, cwd=compiled.project).status == -number
+
+
+def test_signals_to_the_launcher_reach_the_program_once(compiled: Venv) -> None:
+    code = (
+        "import signal, sys, time\n"
+        "seen = []\n"
+        "for n in (1, 2, 10, 12, 15, 28): signal.signal(n, lambda n, f: seen.append(n))\n"
+        "print('ready', flush=True)\n"
+        "end = time.monotonic() + 1.5\n"
+        "while time.monotonic() < end: time.sleep(0.01)\n"
+        "print(sorted(seen))\n"
+    )
+    process = compiled.spawn("python", "-c", code)
+    assert process.popen.stdout is not None
+    assert process.popen.stdout.readline().strip() == b"ready"
+    for number in (1, 2, 10, 12, 15, 28):
+        process.signal(number)
+        time.sleep(0.05)
+    assert process.wait().check().stdout == "[1, 2, 10, 12, 15, 28]\n"
+
+
+def test_what_only_python_does_is_pythons(compiled: Venv) -> None:
+    assert who_runs(compiled) == "python"
+    for given in ({"BWRAP_ARGS": "--setenv A b"}, {"SANDBOX_ENV": "A"}, PYTHON_INSTEAD):
+        assert who_runs(compiled, given=given).startswith("python3")
+    script = compiled.user.home / "outside.py"
+    script.write_text("print(open('/proc/1/comm').read())")
+    os.chown(script, compiled.user.home.stat().st_uid, -1)
+    assert compiled.run("python", script).check().stdout.strip().startswith("python3")
+
+
+def test_a_failed_start_says_what_python_says(compiled_venv: Venv) -> None:
+    missing = compiled_venv.path / "sandbox" / "bin" / "python"
+    assert who_runs(compiled_venv) == "python"
+    done = compiled_venv.run("python", "/nowhere/at/all.py")
+    assert done.status == 2
+    original = os.readlink(missing)
+    missing.unlink()
+    missing.symlink_to("/nowhere")
+    try:
+        done = compiled_venv.python("pass")
+        assert done.status == 127
+        assert done.stderr.count("run ") == 1
+    finally:
+        missing.unlink()
+        missing.symlink_to(original)
+
+
+def test_a_stale_plan_is_compiled_anew(compiled_venv: Venv) -> None:
+    (compiled_venv.project / ".env").write_text("FROM_DOTENV=yes\n")
+    code = "import os; print(os.environ['FROM_DOTENV'])"
+    assert compiled_venv.python(code).check().stdout == "yes\n"
+    assert who_runs(compiled_venv) == "python"
+    assert compiled_venv.python(code).check().stdout == "yes\n"
+
+
+def test_a_damaged_plan_never_runs_anything_but_a_new_one(compiled_venv: Venv) -> None:
+    (plan,) = compiled_venv.user.home.glob(".local/state/sandbox-venv/venvs/*/run.plan")
+    data = plan.read_bytes()
+    for at in (0, 9, 13, 17, 30, len(data) // 2, len(data) - 2):
+        plan.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        assert compiled_venv.python("print('ran')").check().stdout == "ran\n"
+
+
+def test_what_a_session_leaves_is_told(compiled_venv: Venv) -> None:
+    done = compiled_venv.python("import os; os.mkdir('.vscode'); os.makedirs('below/.git')")
+    assert done.status == 0
+    assert ".vscode" in done.stderr
+    assert "below/.git" in done.stderr
+    assert who_runs(compiled_venv) == "python"
+    for path in (".vscode", "below/.git"):
+        assert "Read-only" in compiled_venv.python(f"open('{path}/new', 'w')").stderr
+    assert "busy" in compiled_venv.python("import os; os.rename('below', 'elsewhere')").stderr
+
+
+def test_a_copied_launcher_refuses(compiled_venv: Venv) -> None:
+    copy = compiled_venv.project / "python"
+    copy.write_bytes((compiled_venv.bin / "python").read_bytes())
+    copy.chmod(0o755)
+    done = run_as(compiled_venv.user, [copy, "-c", "print('ran')"], cwd=compiled_venv.project)
+    assert (done.status, done.stdout) == (125, "")
+    assert "it is a copy" in done.stderr
+
+
+def test_the_mould_itself_is_no_launcher(compiled: Venv, tmp_path: Path) -> None:
+    data = (compiled.bin / "python").read_bytes()
+    at = data.index(MAGIC) + len(MAGIC)
+    (tmp_path / "mould").write_bytes(data[:at] + bytes(8192 - len(MAGIC)) + data[at + 8192 - len(MAGIC) :])
+    (tmp_path / "mould").chmod(0o755)
+    done = subprocess.run([tmp_path / "mould"], capture_output=True, text=True)
+    assert done.returncode == 125
+    assert "mould" in done.stderr
+
+
+def test_an_inherited_directory_is_closed_and_a_pipe_stays(compiled: Venv) -> None:
+    code = "import os; print(sorted(int(n) for n in os.listdir('/proc/self/fd'))[:-1])"
+    shell = 'exec 7</ 8<&0; exec "$@"'
+    argv = ["/bin/sh", "-c", f"true | {{ {shell}; }}", "sh", compiled.bin / "python", "-c", code]
+    done = run_as(compiled.user, argv, cwd=compiled.project).check()
+    assert done.stdout.strip() == "[0, 1, 2, 8]"
+
+
+def test_system_calls_of_a_start_do_not_become_more(compiled: Venv) -> None:
+    """Counted, not timed: per start and per mount (the plan's size is the machine's)."""
+    out = compiled.user.home / "calls"
+    argv = ["/usr/bin/strace", "-f", "-qq", "-o", out, compiled.bin / "python", "-c", "pass"]
+    if not os.path.exists(argv[0]):
+        pytest.skip("no strace")
+    run_as(compiled.user, argv, cwd=compiled.project).check()
+    lines = out.read_text(errors="replace").splitlines()
+    started = next(at for at, line in enumerate(lines) if "execve(" in line and at)
+    calls = [line.split(None, 1)[1].split("(")[0] for line in lines[:started]]
+    trees = calls.count("open_tree")
+    assert calls.count("execve") == 1, "Python was executed"
+    assert calls.count("move_mount") == trees
+    assert len(calls) - 2 * trees < 330
+
+
+def test_c_and_python_filters_agree(tmp_path: Path) -> None:
+    """The environment filter with sanitizers, on thousands of generated environments."""
+    done = subprocess.run(
+        ["make", "-s", "-C", ROOT / "native", f"OUT={tmp_path}", "check"], capture_output=True, text=True
+    )
+    if done.returncode:
+        pytest.skip(f"no compiler with sanitizers: {done.stderr[-200:]}")
+    script = Path(__file__).parent / "c_launcher_environ.py"
+    run = subprocess.run(
+        [sys.executable, script, tmp_path / "filter-check", "7"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (run.returncode, run.stdout) == (0, "0 differ\n"), run.stderr
+
+
+def test_the_plan_reader_survives_damage(tmp_path: Path) -> None:
+    """With sanitizers, on plans with bytes changed, cut and doubled; `make -C native fuzz` goes on from there."""
+    from hypothesis import given, settings
+    from hypothesis import strategies as st
+
+    from sandbox_venv.launch import planfile
+
+    done = subprocess.run(
+        ["make", "-s", "-C", ROOT / "native", f"OUT={tmp_path}", "check"], capture_output=True, text=True
+    )
+    if done.returncode:
+        pytest.skip(f"no compiler with sanitizers: {done.stderr[-200:]}")
+    plan = planfile.Plan([b""] * planfile.SECTIONS)
+    plan.meta = {b"dir": b"/x", b"kind": b"run", b"nested-names": b".git\1.envrc"}
+    plan.records, plan.slots = [b"/", b"/s", b"c", b"b", b"/a", b"a"], [b"rw", b"/p", b"/p"]
+    plan.seccomp_allow, plan.stamps = bytes(16), [b"/a", b"1:2:3:4:5", b"/b", b"-"]
+    whole = planfile.encode(plan.sections())
+    files: list[bytes] = []
+
+    @settings(max_examples=300, database=None, deadline=None)
+    @given(
+        st.lists(st.tuples(st.integers(0, len(whole) - 1), st.integers(0, 255)), max_size=6), st.integers(0, len(whole))
+    )
+    def damage(changes: list[tuple[int, int]], length: int) -> None:
+        data = bytearray(whole)
+        for at, value in changes:
+            data[at] = value
+        files.append(bytes(data if length % 3 else data[:length]))
+
+    damage()
+    for at, data in enumerate(files):
+        (tmp_path / f"{at:04}.plan").write_bytes(data)
+    names = sorted(str(path) for path in tmp_path.glob("*.plan"))
+    run = subprocess.run([tmp_path / "plan-check", *names], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-2000:]
