@@ -1,7 +1,8 @@
 """bwrap and native, given the same random option list, show the same view inside, or refuse it alike.
 
 What may differ is listed in `DOCUMENTED`, with its reason. ``NATIVE_EXAMPLES`` sets the number of lists (30);
-``BWRAP`` names the bwrap to compare with, of release 0.11 or newer.
+``BWRAP`` names the bwrap to compare with. One before release 0.11 is only given options that it knows, and its
+messages may differ.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from sandbox_venv.launch.native.table import TABLE
 from tests.harness import Tool, User
 from tests.kernel.native_support import ROOT
 
@@ -84,6 +86,8 @@ view["nested"] = os.waitpid(pid, 0)[1]
 print(json.dumps(view, sort_keys=True))
 """
 
+TABLE_NAMES = {name.decode() for name in TABLE}
+
 DOCUMENTED = (
     # reason, pattern in either side's message
     (
@@ -93,14 +97,17 @@ DOCUMENTED = (
 )
 
 
-def find_bwrap() -> str | None:
-    """Return a bwrap of 0.11 or newer."""
+def find_bwrap() -> tuple[str, bool]:
+    """Return a bwrap, and whether it is of release 0.11 or newer: the newest of those that are there."""
+    found = []
     for path in (os.environ.get("BWRAP"), "/tmp/bw/build/bwrap", shutil.which("bwrap")):
         if path and os.access(path, os.X_OK):
             done = subprocess.run([path, "--version"], capture_output=True, text=True)
-            if tuple(map(int, re.findall(r"\d+", done.stdout)[:2])) >= (0, 11):
-                return path
-    return None
+            found.append((tuple(map(int, re.findall(r"\d+", done.stdout)[:2])), path))
+    if not found:
+        pytest.skip("no bwrap to compare with: set BWRAP")
+    version, path = max(found)
+    return path, version >= (0, 11)
 
 
 class World:
@@ -283,15 +290,9 @@ def words(message: str) -> str:
     return message.strip()
 
 
-@pytest.fixture
-def bwrap() -> str:
-    found = find_bwrap()
-    if found is None:
-        pytest.skip("no bwrap of 0.11 or newer: set BWRAP")
-    return found
-
-
-def test_same_view_or_same_refusal(tool: Tool, user: User, bwrap: str) -> None:
+def test_same_view_or_same_refusal(tool: Tool, user: User) -> None:
+    bwrap, recent = find_bwrap()
+    help_text = subprocess.run([bwrap, "--help"], capture_output=True, text=True).stdout
     tool.require(user, "native")
     path = Path(tempfile.mkdtemp(dir=user.home)) / "world"
     user.own(path.parent)
@@ -302,12 +303,17 @@ def test_same_view_or_same_refusal(tool: Tool, user: User, bwrap: str) -> None:
     @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(options(str(path), user.is_root))
     def compare(extra: list[str]) -> None:
+        if not recent and not all(word in help_text for word in extra if word.startswith("--") and word in TABLE_NAMES):
+            return
         theirs = run([bwrap], extra, world, env)
         ours = run(native, extra, world, env)
         event("runs" if theirs[0] == 0 else "refused")
         if any(re.search(pattern, ours[2]) for _, pattern in DOCUMENTED):
             return
-        assert words(ours[2]) == words(theirs[2])
+        if not recent and "--symlink" in extra and "File exists" in theirs[2]:
+            return  # before 0.9.0 the same link, made twice, was refused
+        if recent:
+            assert words(ours[2]) == words(theirs[2])
         assert ours[0] == theirs[0]
         assert normalise(ours[1]) == normalise(theirs[1])
         assert ours[3] == theirs[3]
