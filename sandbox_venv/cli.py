@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Callable
@@ -9,11 +10,9 @@ from pathlib import Path
 
 from . import __version__
 from .errors import SandboxError
-from .launch.call import install_variant, variant_of
 from .launch.failure import guarded
-from .launch.planfile import Plan
-from .run import Asked, find_venv, folder_of, parse, run_command, start
-from .usage import DOCTOR_USAGE, EXPLAIN_USAGE, SHELL_USAGE, TRUST_USAGE, UNWRAP_USAGE, USAGE, WRAP_USAGE
+from .run import parse, run_command, start
+from .usage import help_text, overview
 
 
 def say(line: str) -> None:
@@ -104,101 +103,6 @@ def shell(words: list[str]) -> int:
     guarded(start, asked)
 
 
-def explain(words: list[str]) -> int:
-    """Show a plan."""
-    from .elf import FactsCache
-    from .plan import explain as explaining
-    from .plan.build import prepare
-    from .state import StateDir
-    from .venv.record import read_record
-
-    venv = take_venv(words)
-    form = "text"
-    rest = []
-    while words:
-        word = words.pop(0)
-        if word == "--":
-            rest += [word, *words]
-            break
-        if word.partition("=")[0] == "--format":
-            form = word.partition("=")[2] or (words.pop(0) if words else "")
-        else:
-            rest.append(word)
-    if form not in ("text", "json", "bwrap"):
-        raise SandboxError(f"explain: --format is one of text, json, bwrap, not {form!r}")
-    asked = parse(rest, need_command=False)
-    if venv:
-        asked.venv = venv
-    place = Path(os.fsdecode(folder_of(asked, find_venv(asked.venv))))
-    state = StateDir(place.parents[1])
-    variant = variant_of(os.environb, [os.fsencode(word) for word in asked.options], asked.backend.encode())
-    if asked.session == "install":
-        variant = install_variant(variant, os.environb)
-    with FactsCache(state.root / "facts") as facts:
-        subject, compiled = prepare(read_record(place), state, asked.session or "run", variant, facts)
-    if form == "bwrap":
-        say(_runnable(asked, compiled.plan))
-    else:
-        sys.stdout.write(
-            explaining.as_json(subject, compiled) if form == "json" else explaining.text(subject, compiled)
-        )
-    return 0
-
-
-def _runnable(asked: Asked, plan: Plan) -> str:
-    """Return the bwrap command line that does what the plan does, for the command asked for."""
-    from .launch.main import Session
-    from .plan.verbose import command_line
-
-    command = [os.fsencode(word) for word in asked.command] or [plan.meta[b"bin"] + b"/python"]
-    session = Session(plan, command, mask=0, path_first=True)
-    options = session.options()
-    return command_line([*options, b"--chdir", session.directory()], session.environment(), command)
-
-
-def trust(words: list[str]) -> int:
-    """Pin the project's ``.env`` as it is now."""
-    from .plan.dotenv_file import read_dotenv
-    from .state import StateDir
-    from .venv.record import read_record
-
-    asked = Asked()
-    asked.venv = take_venv(words)
-    if words:
-        raise SandboxError(f"trust: unknown option {words[0]!r}", "sandbox-venv trust --help")
-    place = Path(os.fsdecode(folder_of(asked, find_venv(asked.venv))))
-    record = read_record(place)
-    path = f"{record.project}/.env"
-    dotenv = read_dotenv(path)
-    if dotenv.problem or not dotenv.digest:
-        raise SandboxError(f"trust {path}: {dotenv.problem or 'it is not there, or empty'}")
-    StateDir(place.parents[1]).write_atomic(place / "trusted-env", (dotenv.digest + "\n").encode())
-    for name, value in dotenv.control.items():
-        say(f"{name}={value}")
-    say(f"sandbox-venv: {path} is trusted as it is now")
-    return 0
-
-
-def doctor(words: list[str]) -> int:
-    """Show the probe's table; the status is 1 where no sandbox can be had."""
-    from .probe import probe
-
-    rows = probe()
-    if words == ["--json"]:
-        import json
-        from dataclasses import asdict
-
-        say(json.dumps({name: asdict(row) for name, row in rows.items()}, indent=2))
-    elif words:
-        raise SandboxError(f"doctor: unknown option {words[0]!r}", "sandbox-venv doctor --help")
-    else:
-        for name, row in rows.items():
-            say(f"{'ok' if row.ok else '--':3} {name:15} {row.detail}")
-            if not row.ok:
-                say(f"    {'':15} without it: {row.loss}; to have it: {row.remedy}")
-    return 0 if rows["seccomp"].ok and (rows["native"].ok or rows["bwrap"].ok) else 1
-
-
 def bwrap(words: list[str]) -> int:
     """Run bubblewrap's own command line on the native executor."""
     os.execv(sys.executable, [sys.executable, "-P", "-m", "sandbox_venv.launch.native", *words])  # noqa: S606
@@ -209,36 +113,52 @@ def run(words: list[str]) -> int:
     guarded(run_command, words)
 
 
-COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
-    "wrap": (wrap, WRAP_USAGE),
-    "unwrap": (unwrap, UNWRAP_USAGE),
-    "run": (run, ""),
-    "shell": (shell, SHELL_USAGE),
-    "explain": (explain, EXPLAIN_USAGE),
-    "trust": (trust, TRUST_USAGE),
-    "doctor": (doctor, DOCTOR_USAGE),
-    "bwrap": (bwrap, ""),
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "wrap": wrap,
+    "unwrap": unwrap,
+    "run": run,
+    "shell": shell,
+    "bwrap": bwrap,
 }
+MODULES = {
+    "explain": "explain", "why": "why", "status": "status", "verify": "verify", "repair": "verify", "list": "status",
+    "ps": "ps", "trust": "trust", "doctor": "doctor", "completion": "completion",
+}  # fmt: skip
+"""Commands in modules of ``commands/``."""
+
+RAW = ("run", "bwrap")
+"""What reads ``--help`` itself."""
+
+
+def find_command(name: str) -> Callable[[list[str]], int]:
+    """Return the function of a command; its module is imported now."""
+    if name in COMMANDS:
+        return COMMANDS[name]
+    module = importlib.import_module(f".commands.{MODULES[name]}", __package__)
+    command: Callable[[list[str]], int] = getattr(module, {"list": "list_venvs"}.get(name, name))
+    return command
 
 
 def dispatch(words: list[str]) -> int:
     """Run the command that ``words`` name; the seed's form (a venv, or options only) wraps."""
-    if words[:1] in (["-h"], ["-?"], ["--help"], ["help"]):
-        sys.stdout.write(USAGE)
+    if words[:1] in (["-h"], ["-?"], ["--help"]) or words == ["help"]:
+        sys.stdout.write(overview())
         return 0
     if words[:1] == ["--version"]:
         say(f"sandbox-venv {__version__}")
         return 0
-    if words and words[0] in COMMANDS and not (words[0] != "wrap" and os.path.isdir(words[0]) and len(words) == 1):
-        command, usage = COMMANDS[words[0]]
-        if usage and words[1:2] in (["-h"], ["--help"]):
-            sys.stdout.write(usage)
+    known = [*COMMANDS, *MODULES]
+    if words[:1] == ["help"] and words[1] in known:
+        words = [words[1], "--help"]
+    if words and words[0] in known and not (words[0] != "wrap" and os.path.isdir(words[0]) and len(words) == 1):
+        if words[0] not in RAW and words[1:2] in (["-h"], ["--help"]):
+            sys.stdout.write(help_text(words[0]))
             return 0
-        return command(words[1:])
+        return find_command(words[0])(words[1:])
     if words and not words[0].startswith("-") and not os.path.isdir(words[0]):
         from .plan.options import nearest
 
-        close = nearest(words[0], [*COMMANDS])
+        close = nearest(words[0], known)
         hint = f"did you mean `sandbox-venv {close}`?" if close else "make a venv: python3 -m venv .venv"
         raise SandboxError(f"open venv {words[0]!r}: it isn't there", hint)
     return wrap(words)

@@ -10,20 +10,9 @@ import os
 from .errors import SandboxError
 from .launch.call import install_variant, variant_of
 from .launch.main import Session, after, load, safe_path, session_kind
-from .launch.planfile import MODULUS
+from .launch.outside import is_python
+from .launch.planfile import Plan
 from .launch.waiter import block_signals, end_like
-
-USAGE = """\
-usage: sandbox-venv run [--venv VENV] [--project DIR] [--backend auto|bwrap|native]
-                        [--session run|install] [BWRAP_OPTS] -- COMMAND [ARGUMENT ...]
-
-Run one command in the sandbox of a venv: of VENV, else of $VIRTUAL_ENV, else of the
-nearest .venv from here upwards, else of the system's Python with this directory as
-the project. The venv need not be wrapped; it is not changed.
-
-  sandbox-venv run -- python app.py
-  sandbox-venv run --unshare-net --ro-bind /srv/data /data -- pytest
-"""
 
 
 class Asked:
@@ -67,6 +56,10 @@ def parse(args: list[str], *, need_command: bool = True) -> Asked:
         else:
             asked.options.append(word)
         at += 1
+    if "--tool" in asked.options or "--shim" in asked.options:
+        from .hosttool import locate_tools, places_to_avoid
+
+        asked.options = locate_tools(asked.options, places_to_avoid())
     if need_command and not asked.command:
         raise SandboxError("run a command: there is none", "put it after --: sandbox-venv run -- python app.py")
     return asked
@@ -132,8 +125,8 @@ def folder_of(asked: Asked, venv: str | None) -> bytes:
     project = os.path.realpath(asked.project) if asked.project else ""
     if not project:
         project = os.path.dirname(venv) if venv is not None else os.path.realpath(os.getcwd())
-    key = os.fsencode(f"{venv}\0{project}\0{os.environ.get('HOME')}")
-    folder = os.path.join(root, "runs", f"{int.from_bytes(key, 'little') % MODULUS:016x}")
+    name = venv_id(f"{venv}\0{project}\0{os.environ.get('HOME')}")  # not to be met by another project's name
+    folder = os.path.join(root, "runs", name)
     if not os.path.lexists(os.path.join(folder, "record.json")):
         from .plain import make_record
 
@@ -144,9 +137,26 @@ def folder_of(asked: Asked, venv: str | None) -> bytes:
 def run_command(args: list[str]) -> None:
     """Do what ``run`` does; never returns."""
     if args[:1] in (["--help"], ["-h"]):
-        os.write(1, USAGE.encode())
+        from .usage import help_text
+
+        os.write(1, help_text("run").encode())
         os._exit(0)
     start(parse(args))
+
+
+def with_tool(plan: Plan, asked: Asked, command: list[bytes], variant: bytes) -> bytes:
+    """Return the variant that shows the host's installer (uv, poetry) which ``command`` names, by its path then."""
+    name = os.path.basename(command[0])
+    if name.rstrip(b"0123456789.") not in plan.entries or is_python(name):
+        return variant
+    from .hosttool import tool_of
+
+    tool = tool_of(os.fsdecode(command[0]), os.fsdecode(plan.meta[b"venv"]), os.fsdecode(plan.meta[b"project"]))
+    if not tool:
+        return variant
+    command[0] = os.fsencode(tool)
+    options = [os.fsencode(word) for word in asked.options]
+    return variant_of(os.environb, [*options, b"--tool", command[0]], asked.backend.encode())
 
 
 def start(asked: Asked) -> None:
@@ -165,7 +175,7 @@ def start(asked: Asked) -> None:
                 f"install into {where}: it isn't wrapped, so what is installed would be started unsandboxed",
                 f"wrap it first: sandbox-venv wrap {venv}" if venv else "make a venv and wrap it",
             )
-        plan = load(folder, kind, install_variant(variant, os.environb))
+        plan = load(folder, kind, install_variant(with_tool(plan, asked, command, variant), os.environb))
     mask = block_signals()
     session = Session(plan, safe_path(plan, command), mask=mask, path_first=True)
     status = session.run()

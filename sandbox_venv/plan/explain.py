@@ -7,24 +7,25 @@ import os
 from collections.abc import Iterable
 
 from .. import probe
+from ..launch.planfile import Plan
 from .basics import Line
 from .compile import Compiled
 from .subject import Subject
 
 
-def enforced(compiled: Compiled) -> list[tuple[str, bool, str]]:
+def in_force(plan: Plan) -> list[tuple[str, bool, str]]:
     """Return (what, in force, detail) for each protection that depends on the machine."""
     abi = probe.landlock_abi()
-    allowed = compiled.seccomp.allowed
-    nested = b"nested" in compiled.plan.meta
+    allowed = os.fsdecode(plan.meta[b"allowed"])
+    nested = b"nested" in plan.meta
     reopening = "given up for --allow nested" if nested else f"kernel ABI {abi}, needs 2"
-    alone = b"--unshare-net" in compiled.plan.tail
-    seccomp = f"{allowed} system calls allowed" if compiled.seccomp.allow else "switched off"
+    alone = b"--unshare-net" in plan.tail
+    seccomp = f"{allowed} system calls allowed" if plan.seccomp_allow else "switched off"
     return [
         ("namespaces: user, mount, pid, ipc, uts, cgroup", True, "always"),
         ("no network", alone, "cut off" if alone else "the host's network is shared (--unshare-net cuts it off)"),
         ("no capability, no_new_privs, no nested user namespace", not nested, "given up" if nested else "always"),
-        ("seccomp, before the program's first instruction", bool(compiled.seccomp.allow), seccomp),
+        ("seccomp, before the program's first instruction", bool(plan.seccomp_allow), seccomp),
         ("Landlock: files behind 0-2 can't be reopened in another mode", abi >= 2 and not nested, reopening),
         ("Landlock: no abstract sockets, no signals to the host", abi >= 6, f"kernel ABI {abi}, needs 6"),
         ("core dumps off, inherited descriptors closed", True, "always"),
@@ -75,7 +76,7 @@ def text(subject: Subject, compiled: Compiled) -> str:
         "",
         "In force",
     ]
-    out += [f"  {'yes' if yes else 'NO ':4}{what}: {detail}" for what, yes, detail in enforced(compiled)]
+    out += [f"  {'yes' if yes else 'NO ':4}{what}: {detail}" for what, yes, detail in in_force(plan)]
     out += ["", "Mounts, in order (later ones lie over earlier ones)"]
     for why, items in grouped([*compiled.base, *compiled.slots, *compiled.tail]):
         out.append(f"  {why}")
@@ -101,7 +102,7 @@ def as_json(subject: Subject, compiled: Compiled) -> str:
         "session": os.fsdecode(plan.meta[b"kind"]),
         "backend": os.fsdecode(plan.meta[b"backend"]),
         "base": subject.base.executable,
-        "enforced": [{"what": what, "in_force": yes, "detail": detail} for what, yes, detail in enforced(compiled)],
+        "enforced": [{"what": what, "in_force": yes, "detail": detail} for what, yes, detail in in_force(plan)],
         "mounts": [
             {"option": list(words), "reason": why} for words, why in [*compiled.base, *compiled.slots, *compiled.tail]
         ],

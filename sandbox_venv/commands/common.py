@@ -1,0 +1,116 @@
+"""What commands share: which venv they are for, its plan compiled afresh, and how they print."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..elf import FactsCache
+from ..errors import SandboxError
+from ..launch.call import install_variant, variant_of
+from ..plan.build import prepare
+from ..plan.compile import Compiled
+from ..plan.subject import Subject
+from ..run import Asked, find_venv, folder_of
+from ..state import StateDir
+from ..venv.record import Record, read_record
+
+GREEN, RED, YELLOW, BOLD = "32", "31", "33", "1"
+
+
+@dataclass(slots=True)
+class Opened:
+    """A venv with its plan, compiled for this call and not stored.
+
+    Attributes:
+        record, state: what is wrapped (or stands for a plain venv), and where that is kept.
+        subject, compiled: what the plan is for, and the plan.
+    """
+
+    record: Record
+    state: StateDir
+    subject: Subject
+    compiled: Compiled
+
+
+def place_of(asked: Asked) -> tuple[Record, StateDir]:
+    """Return the record that a command line is about, and the state it is kept in."""
+    folder = Path(os.fsdecode(folder_of(asked, find_venv(asked.venv))))
+    return read_record(folder), StateDir(folder.parents[1])
+
+
+def open_plan(asked: Asked) -> Opened:
+    """Compile the plan that a command line is about, as ``run`` would with the same options.
+
+    Raises:
+        SandboxError: there is no such venv, or no plan can be made.
+    """
+    record, state = place_of(asked)
+    variant = variant_of(os.environb, [os.fsencode(word) for word in asked.options], asked.backend.encode())
+    if asked.session == "install":
+        variant = install_variant(variant, os.environb)
+    with FactsCache(state.root / "facts") as facts:
+        subject, compiled = prepare(record, state, asked.session or "run", variant, facts)
+    return Opened(record, state, subject, compiled)
+
+
+def take_flag(words: list[str], name: str) -> bool:
+    """Take an option without an argument out of ``words``; tell whether it was there."""
+    found = name in words
+    while name in words:
+        words.remove(name)
+    return found
+
+
+def refuse_rest(command: str, words: list[str]) -> None:
+    """Refuse what is left of a command line.
+
+    Raises:
+        SandboxError: something is left.
+    """
+    if words:
+        what = "option" if words[0].startswith("-") else "argument"
+        raise SandboxError(f"{command}: unknown {what} {words[0]!r}", f"sandbox-venv {command} --help")
+
+
+def say(line: str = "") -> None:
+    """Print a line, whatever bytes of a file name are in it."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(os.fsencode(line + "\n") if line.isprintable() or "\x1b[" in line else _safe(line))
+    sys.stdout.buffer.flush()
+
+
+def _safe(line: str) -> bytes:
+    """Return a line in which what a terminal would obey is spelled out."""
+    return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in line).encode() + b"\n"
+
+
+def say_json(data: Any) -> None:  # noqa: ANN401 - whatever json takes
+    """Print for programs."""
+    sys.stdout.write(json.dumps(data, indent=2) + "\n")
+
+
+def is_colourful() -> bool:
+    """Tell whether standard output is a terminal that wants colours (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def paint(text: str, colour: str) -> str:
+    """Return ``text`` in a colour that reads on light and dark, where that is wanted."""
+    return f"\x1b[{colour}m{text}\x1b[0m" if is_colourful() else text
+
+
+def age(seconds: float) -> str:
+    """Return a time span in the two words that people use.
+
+    >>> age(59), age(3700), age(200_000)
+    ('59 s', '61 min', '55 h')
+    """
+    for limit, unit, size in ((120, "s", 1), (7200, "min", 60), (72 * 3600, "h", 3600)):
+        if seconds < limit:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds // 86400)} days"

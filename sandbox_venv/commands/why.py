@@ -1,0 +1,285 @@
+"""``why``: which rule decides about a path, a library, a variable or a system call, and what would change it."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+
+from ..errors import SandboxError
+from ..launch import environ
+from ..plan.options import nearest
+from ..run import Asked, parse
+from .common import GREEN, RED, YELLOW, Opened, open_plan, paint, refuse_rest, say, say_json, take_flag
+from .filters import answer
+from .verdict import Verdict, judge
+
+KINDS = ("lib", "env", "syscall")
+
+
+@dataclass(slots=True)
+class Answer:
+    """What ``why`` says.
+
+    Attributes:
+        asked: the question.
+        verdict: a word or two.
+        good: allowed (True), not (False), or in between (None).
+        rule: what decides.
+        details: further lines.
+        options: (what it does, how): what would change the verdict, shortest first.
+    """
+
+    asked: str
+    verdict: str
+    good: bool | None
+    rule: str
+    details: list[str] = field(default_factory=list)
+    options: list[tuple[str, str]] = field(default_factory=list)
+
+
+def quote(word: str) -> str:
+    """Return a path as it is typed among options."""
+    return f"'{word}'" if " " in word else word
+
+
+def try_options(asked: Asked, words: list[str], path: str, wanted: str) -> str:
+    """Return "" where the plan with ``words`` added gives ``path`` the access ``wanted``, else why it doesn't."""
+    other = copy.copy(asked)
+    other.options = [*asked.options, *words]
+    try:
+        found = judge(path, open_plan(other).compiled).access
+    except SandboxError as error:
+        return error.message
+    return "" if found == wanted else f"it would be {found}"
+
+
+ACCESS: dict[str, tuple[str, bool | None]] = {
+    "read-write": ("visible, writable", True),
+    "read-only": ("visible, read-only", None),
+    "private": ("the host's isn't visible", False),
+    "hidden": ("hidden", False),
+    "absent": ("not visible", False),
+}
+
+
+def changes_of(path: str, verdict: Verdict) -> list[tuple[str, list[str], str]]:
+    """Return (what it does, option, access then) for a path, the more cautious first."""
+    there = os.path.lexists(path)
+    options: list[tuple[str, list[str], str]] = []
+    own = verdict.access in ("absent", "private", "hidden") or bool(verdict.shows)
+    if there and own:
+        options.append(("show it, read-only", ["--ro-bind", path, path], "read-only"))
+    if there and (own or verdict.access == "read-only") and os.access(path, os.W_OK):
+        options.append(("make it writable", ["--bind", path, path], "read-write"))
+    if verdict.access == "read-write" and not verdict.shows:
+        options.append(("make it read-only", ["--ro-bind", path, path], "read-only"))
+    if verdict.access in ("read-write", "read-only") and os.path.isdir(path) and not verdict.shows:
+        options.append(("hide it", ["--tmpfs", path], "private"))
+    return options
+
+
+def why_path(path: str, asked: Asked, opened: Opened) -> Answer:
+    """Answer for a path."""
+    full = os.path.abspath(os.path.expanduser(path))
+    verdict = judge(full, opened.compiled)
+    text, good = ACCESS[verdict.access]
+    rule = f"{verdict.rule}  [{verdict.why}]" if verdict.rule else "no mount shows it, and what isn't shown isn't there"
+    result = Answer(full, text, good, rule, list(verdict.notes))
+    if verdict.shows and verdict.access != "hidden":
+        if verdict.access in ("read-only", "read-write"):
+            result.verdict, result.good = f"{verdict.access}, but not the host's", None
+        result.details.append(f"what is there inside: {verdict.shows}")
+    if not os.path.lexists(full):
+        result.details.append("on the host there is nothing of that name")
+    for what, words, wanted in changes_of(full, verdict):
+        problem = try_options(asked, words, full, wanted)
+        if problem:
+            result.details.append(f"can't {what}: {problem}")
+        else:
+            result.options.append((what, " ".join(map(quote, words))))
+    return result
+
+
+def why_library(name: str, _: Asked, opened: Opened) -> Answer:
+    """Answer for a library by SONAME or file name."""
+    closure = opened.compiled.system.closure
+    for library in closure.libraries:
+        names = {library.soname, *(os.path.basename(path) for path in (library.path, library.real, *library.links))}
+        if name in names or name in (library.path, library.real):
+            rule = f"needed by {', '.join(library.needed_by)}"
+            return Answer(name, "visible", True, rule, [f"{library.path} (file: {library.real})"])
+    for path, by, reason in closure.refused:
+        if os.path.basename(path) == name:
+            return Answer(name, "refused", False, f"{path}, needed by {by}: {reason}")
+    needing = [by for missing, by in closure.missing if missing == name]
+    if needing:
+        rule = f"needed by {needing[0]}, and not on this machine"
+        return Answer(name, "not found", False, rule, [f"outside {needing[0]} can't load it either"])
+    for path in closure.interpreters:
+        if os.path.basename(path) == name:
+            return Answer(name, "visible", True, "the dynamic loader of the programs shown", [path])
+    for folder in opened.subject.site:
+        for top, _folders, files in os.walk(folder):
+            if name in files:
+                return Answer(name, "visible", True, "in the venv, which is shown whole", [f"{top}/{name}"])
+    rule = "nothing that is shown needs it (a program may open it by name only when it runs)"
+    return Answer(name, "not visible", False, rule, options=[("show it with what it needs", f"--lib {name}")])
+
+
+def why_variable(name: str, _: Asked, opened: Opened) -> Answer:
+    """Answer for an environment variable, with its value in this process where it has one."""
+    key = os.fsencode(name)
+    rules = opened.compiled.plan.env
+    pairs = list(zip(rules[::2], rules[1::2], strict=True))
+    result = Answer(name, "isn't passed", False, "")
+    found = ""
+    for rule, value in pairs:
+        if rule in (b"set", b"dotenv") and value.partition(b"=")[0] == key:
+            found = "the project's .env sets it" if rule == b"dotenv" and not found.startswith("set ") else found
+            if rule == b"set":
+                found = f"set by the plan or an option: {os.fsdecode(value)}"
+        elif rule == b"drop" and environ.matches(key, value):
+            found = f"dropped by an option: --unsetenv {os.fsdecode(value)}"
+    if found:
+        dropped = found.startswith("dropped")
+        result.verdict, result.good, result.rule = "dropped" if dropped else "set", not dropped, found
+        result.options = [("another value", f"--setenv {name} VALUE")]
+        if not dropped:
+            result.options.append(("take it away", f"--unsetenv {name}"))
+        return result
+    value = os.environb.get(key, b"")
+    passes = [rule for rule, pattern in pairs if rule == b"pass" and environ.matches(key, pattern)]
+    by_name = key in environ.ALLOWED or key.startswith(b"LC_") or bool(passes)
+    if environ.is_control(key):
+        result.rule = "it is an order to sandbox-venv itself; programs never see it"
+        return result
+    if key in environ.NEVER:
+        result.rule = "the shell's own affair, wrong in another process"
+    elif environ.is_secret(key, value):
+        result.rule = "it looks like a secret, or points at the host's session: passes only where it is named"
+    elif by_name:
+        result.verdict, result.good, result.rule = "passed", True, "on the list of names that pass, whoever set them"
+        result.options = [("take it away", f"--unsetenv {name}")]
+        return result
+    else:
+        result.verdict, result.good = "passes only when given to one process", None
+        result.rule = f"{name}=VALUE .venv/bin/python passes; what was exported before doesn't"
+    result.options = [("pass it, this call", f'SANDBOX_ENV="{name}"'), ("set it", f"--setenv {name} VALUE")]
+    return result
+
+
+def why_call(name: str, _: Asked, opened: Opened) -> Answer:
+    """Answer for a system call: by the plan's own compiled filters."""
+    from ..seccomp import library as lib
+    from ..seccomp.compiler import MACHINES
+    from ..seccomp.policy import load_policy
+
+    policy, machine = load_policy(), os.uname().machine
+    library = lib.load_library()
+    arch = getattr(library.Arch, MACHINES[machine])
+    numbers = policy.numbers | (policy.numbers_x86_64 if machine == "x86_64" else {})
+    number = lib.resolve(library, name, arch, numbers)
+    if number == lib.UNKNOWN:
+        close = nearest(name, sorted(set(lib.known_names(library, arch, numbers))))
+        raise SandboxError(
+            f"why syscall:{name}: there is no system call of that name", close and f"did you mean {close}?"
+        )
+    if number < 0:
+        return Answer(name, "not on this machine", False, f"{machine} has no such call")
+    seccomp = opened.compiled.seccomp
+    if not seccomp.allow:
+        return Answer(name, "allowed", True, "the filter is switched off (SANDBOX_SECCOMP_ALLOW=)")
+    verdict = answer(seccomp.allow, number)
+    verdict = answer(seccomp.deny, number) if verdict == "allowed" else verdict
+    conditions = [item.why for item in _conditions() if item.call == name]
+    result = Answer(name, verdict, verdict == "allowed", _call_rule(name, verdict), conditions)
+    if conditions:
+        result.verdict, result.good = "allowed with some arguments", None
+    groups = [group for group, optout in policy.optouts.items() if name in optout.allow]
+    result.options = [(f"for {policy.optouts[group].why}", f"--allow {group}") for group in groups if not result.good]
+    if not result.good and not groups:
+        result.details.append("no --allow group has it: SANDBOX_SECCOMP_ALLOW would replace the whole list")
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A call that is judged by its arguments, and why."""
+
+    call: str
+    why: str
+
+
+def _conditions() -> list[Condition]:
+    import tomllib
+    from importlib import resources
+
+    data = tomllib.loads(resources.files("sandbox_venv.seccomp").joinpath("policy.toml").read_text(encoding="utf-8"))
+    found = [Condition(entry["call"], entry["why"]) for entry in data["argument"]]
+    return found + [Condition(call, entry["why"]) for entry in data["deny"] for call in entry["calls"]]
+
+
+def _call_rule(name: str, verdict: str) -> str:
+    from ..seccomp.policy import load_policy
+
+    policy = load_policy()
+    if name in policy.absent:
+        return f"kept out on purpose: {policy.absent[name]}"
+    if verdict == "allowed":
+        return "on the list of allowed calls"
+    if name in policy.refuse:
+        return f"refused by name ({verdict}): programs expect that and go on without"
+    return f"not on the list: {verdict}, as from a kernel that doesn't know it"
+
+
+def why(words: list[str]) -> int:
+    """Run the command."""
+    as_json = take_flag(words, "--json")
+    questions: list[str] = []
+    while words and not words[0].startswith("-"):
+        questions.append(words.pop(0))
+    asked = parse(words, need_command=False)
+    refuse_rest("why", asked.command)
+    if not questions:
+        hint = "for example: sandbox-venv why ~/.ssh lib:libcuda.so.1 env:HOME syscall:ptrace"
+        raise SandboxError("why: nothing is asked about", hint)
+    opened = open_plan(asked)
+    answers = [_answer(question, asked, opened) for question in questions]
+    if as_json:
+        say_json([asdict(item) for item in answers])
+    else:
+        for item in answers:
+            _show(item)
+    return 0
+
+
+def _answer(question: str, asked: Asked, opened: Opened) -> Answer:
+    kind, colon, name = question.partition(":")
+    ways: dict[str, Callable[[str, Asked, Opened], Answer]] = {
+        "lib": why_library,
+        "env": why_variable,
+        "syscall": why_call,
+    }
+    if not colon or os.path.lexists(question):
+        return why_path(question, asked, opened)
+    if kind not in ways or not name:
+        close = nearest(kind, list(KINDS))
+        hint = (
+            f"did you mean {close}:{name}?"
+            if close
+            else f"ask for a path, or {', '.join(f'{kind}:…' for kind in KINDS)}"
+        )
+        raise SandboxError(f"why {question}: {kind!r} is no kind of thing", hint)
+    return ways[kind](name, asked, opened)
+
+
+def _show(item: Answer) -> None:
+    colour = {True: GREEN, False: RED, None: YELLOW}[item.good]
+    say(f"{item.asked}: {paint(item.verdict, colour)}")
+    say(f"  rule: {item.rule}")
+    for line in item.details:
+        say(f"  note: {line}")
+    for what, how in item.options:
+        say(f"  to {what}: {how}" if not what.startswith(("for ", "another")) else f"  {what}: {how}")

@@ -1,0 +1,128 @@
+"""The commands that answer a person's questions, on real wrapped venvs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.harness import BACKENDS, Tool, User, Venv
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def backend() -> str:
+    """Most answers don't depend on the backend."""
+    return "native"
+
+
+def ask(venv: Venv, *words: str) -> Any:
+    return json.loads(venv.sandbox(*words, "--json").check().stdout)
+
+
+def test_why_tells_what_a_session_then_shows(venv: Venv) -> None:
+    secret = venv.user.home / "secret.txt"
+    venv.user.write(secret, "s3cret")
+    answers = ask(venv, "why", str(secret), "app.py", ".venv", "/etc/hosts", "/etc/shadow")
+    assert [item["good"] for item in answers] == [None, True, None, None, False]
+    (what, option), *_ = answers[0]["options"]
+    assert what == "show it, read-only"
+    code = f"print(open({str(secret)!r}).read())"
+    assert venv.python(code).status != 0
+    assert venv.python(code, env={"BWRAP_ARGS": option}).check().stdout == "s3cret\n"
+
+
+def test_why_answers_for_libraries_variables_and_calls(shared_venv: Venv) -> None:
+    names = ["lib:libc.so.6", "lib:libnone.so.9", "env:HOME", "env:AWS_SECRET", "env:LANG", "syscall:ptrace"]
+    answers = ask(shared_venv, "why", *names, "syscall:read", "syscall:clone", "syscall:io_uring_setup")
+    found = [item["verdict"] for item in answers]
+    assert found[:6] == ["visible", "not visible", "set", "isn't passed", "passed", "EPERM"]
+    assert found[6:] == ["allowed", "allowed with some arguments", "ENOSYS"]
+    assert answers[1]["options"][0][1] == "--lib libnone.so.9"
+    assert answers[5]["options"][0][1] == "--allow devel"
+
+
+def test_why_with_an_option_answers_for_a_session_with_it(shared_venv: Venv) -> None:
+    (answer,) = ask(shared_venv, "why", "syscall:ptrace", "--allow", "devel")
+    assert answer["good"] is True
+
+
+@pytest.mark.parametrize(
+    ("question", "hint"),
+    [("syscall:ptracee", "ptrace"), ("evn:HOME", "env:HOME")],
+)
+def test_why_knows_the_nearest_name(shared_venv: Venv, question: str, hint: str) -> None:
+    done = shared_venv.sandbox("why", question)
+    assert done.status == 125
+    assert f"did you mean {hint}?" in done.stderr
+
+
+def test_status_tells_a_plain_venv_from_a_wrapped_one(make_venv: Callable[..., Venv]) -> None:
+    venv = make_venv(wrap=False)
+    plain = venv.sandbox("status")
+    assert (plain.status, "not wrapped" in plain.stdout) == (1, True)
+    venv.wrap("--setenv", "MODE", "x").check()
+    before = ask(venv, "status")
+    assert (before["wrapped"], before["plans"], before["drift"]) == (True, [], [])
+    venv.python("pass").check()
+    data = ask(venv, "status")
+    (plan,) = data["plans"]
+    assert (plan["kind"], plan["backend"], plan["fresh"]) == ("run", venv.backend, True)
+    assert data["options"] == [{"option": "--setenv MODE x", "from": "wrap"}]
+    venv.user.write(venv.project / ".env", "A=1\n")
+    stale = ask(venv, "status")["plans"][0]
+    assert (stale["fresh"], stale["changed"]) == (False, f"{venv.project}/.env changed")
+    assert "wrapped" in venv.sandbox("status").check().stdout
+
+
+def test_verify_finds_and_repair_mends(venv: Venv) -> None:
+    venv.sandbox("verify").check()
+    python = venv.bin / "python"
+    python.unlink()
+    venv.user.write(venv.bin / "sneaky", "#!/bin/sh\nid\n").chmod(0o755)
+    done = venv.sandbox("verify", "--json")
+    assert done.status == 1
+    drift = {os.path.basename(item["what"]): item["unsafe"] for item in json.loads(done.stdout)["drift"]}
+    assert drift == {"python": False, "sneaky": True}
+    assert "mended" in venv.sandbox("repair").check().stdout
+    venv.sandbox("verify").check()
+    assert venv.python("print(1)").check().stdout == "1\n"
+
+
+def test_list_shows_wrapped_venvs_gone_ones_too(venv: Venv) -> None:
+    assert [row["condition"] for row in ask(venv, "list")] == ["ok"]
+    venv.path.rename(venv.project / "moved")
+    (row,) = json.loads(venv.tool.run(venv.user, "list", "--json", cwd=venv.project).check().stdout)
+    assert row["condition"] == "the venv is gone"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_ps_shows_a_running_sandbox_and_a_signal_to_its_pid_ends_it(venv: Venv) -> None:
+    assert ask(venv, "ps") == []
+    process = venv.spawn("python", "-c", "import time; print('up', flush=True); time.sleep(60)")
+    for _ in range(300):
+        rows = ask(venv, "ps")
+        if rows and rows[0]["program"]:
+            break
+        time.sleep(0.1)
+    (row,) = rows
+    assert (row["entry"], row["venv"], row["program"][1]) == ("python", str(venv.path), 2)
+    os.kill(row["pid"], signal.SIGTERM)
+    process.wait(timeout=60)
+    assert ask(venv, "ps") == []
+
+
+def test_no_colour_unless_on_a_terminal(shared_venv: Venv) -> None:
+    for words in (["status"], ["doctor"], ["why", "/etc/hosts"], ["list"]):
+        assert "\x1b" not in shared_venv.sandbox(*words).stdout
+
+
+def test_an_empty_list_is_said_in_words(tool: Tool, user: User) -> None:
+    assert tool.run(user, "list").check().stdout == "no venv of yours is wrapped\n"
+    assert tool.run(user, "ps").check().stdout == "no sandbox of yours is running\n"

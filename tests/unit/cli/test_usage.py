@@ -1,0 +1,69 @@
+"""Help, completions: one source, and each fits a terminal of 80 columns and 24 lines."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from sandbox_venv import cli
+from sandbox_venv.commands import completion
+from sandbox_venv.usage import BY_NAME, COMMANDS, help_text, overview
+
+SCREENS = {"overview": overview(), **{name: help_text(name) for name in BY_NAME}}
+
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_help_fits_a_screen(name):
+    lines = SCREENS[name].splitlines()
+    assert len(lines) < 24
+    assert max(map(len, lines)) <= 80
+
+
+def test_every_command_is_described_and_every_description_is_a_command():
+    assert {usage.name for usage in COMMANDS} == {*cli.COMMANDS, *cli.MODULES}
+    for name in BY_NAME:
+        assert callable(cli.find_command(name))
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_examples_are_command_lines(name):
+    assert BY_NAME[name].examples
+    for example in BY_NAME[name].examples:
+        assert example.split()[0] == name
+
+
+@pytest.mark.parametrize("shell", completion.SHELLS)
+def test_completion_scripts_are_good_in_their_shell(shell, tmp_path):
+    script = tmp_path / "script"
+    script.write_text(completion.SCRIPTS[shell]())
+    if not shutil.which(shell):
+        pytest.skip(f"{shell} is not installed")
+    assert subprocess.run([shell, "-n", script], capture_output=True, text=True, check=True).stderr == ""
+
+
+def test_bash_completes_commands_options_and_values(tmp_path):
+    script = tmp_path / "script"
+    script.write_text(completion.bash())
+    code = (
+        f". {script}; "
+        'f() { COMP_WORDS=("$@"); COMP_CWORD=$(( $# - 1 )); _sandbox_venv; echo "${COMPREPLY[@]}"; }; '
+        "f sandbox-venv sta; f sandbox-venv wrap --backend n; f sandbox-venv explain --for; f sandbox-venv completion z"
+    )
+    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.split() == ["status", "native", "--format", "zsh"]
+
+
+def test_an_unknown_shell_is_refused_with_the_nearest_name(capsys):
+    assert cli.main(["completion", "fisch"]) == 125
+    assert "did you mean fish?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["help"], ["--help"], ["help", "why"], ["why", "--help"], ["run", "--help"]])
+def test_help_by_any_of_its_names(words):
+    done = subprocess.run(
+        [sys.executable, "-m", "sandbox_venv", *words], capture_output=True, text=True, env={**os.environ, "HOME": "/"}
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (overview() if len(words) == 1 else help_text("run" if words[0] == "run" else "why"))
