@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness import Tool, User, spawn_as
+from tests.harness import Tool, User, run_as, spawn_as
 from tests.kernel.native_support import ROOT, Native
 
 pytestmark = pytest.mark.kernel
@@ -427,3 +427,19 @@ def test_userns_block_fd_leaves_the_maps_to_others(native: Native) -> None:
     subprocess.run(command, check=True, **identity)
     os.write(block[1], b"x")
     assert process.wait().check().stdout.split()[0] == "7"
+
+
+def test_ignored_interrupt_stays_ignored_and_pipes_break(native: Native) -> None:
+    """As a shell starts a job in the background; Python's own SIGPIPE and SIGXFSZ are put right."""
+    command = [*map(str, native.command), *ROOT, "grep", "SigIgn", "/proc/self/status"]
+    for trap, mask in (("trap '' INT;", 2), ("", 0)):
+        done = run_as(native.user, ["sh", "-c", trap + ' exec "$@"', "sh", *command])
+        assert int(done.check().stdout.split()[1], 16) == mask
+
+
+def test_more_sources_than_descriptors_are_allowed(native: Native) -> None:
+    """The limit is raised for the set-up, and the command has the caller's own."""
+    names = [word for at in range(300) for word in ("--ro-bind", "/etc/passwd", f"/f/{at}")]
+    command = [*map(str, native.command), *ROOT, *names, "sh", "-c", "ls /f | wc -l; ulimit -S -n"]
+    done = run_as(native.user, ["sh", "-c", 'ulimit -S -n 256; exec "$@"', "sh", *command])
+    assert done.check().stdout == "300\n256\n"

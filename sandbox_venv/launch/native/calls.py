@@ -66,6 +66,12 @@ def default_signals(*numbers: int) -> None:
         _signal(number, None)  # SIG_DFL
 
 
+def undo_handler(number: int) -> None:
+    """Give a signal its default action again, unless it was ignored when this process started."""
+    if _signal(number, None) == 1:  # SIG_IGN
+        _signal(number, 1)
+
+
 def unblock_signal(number: int) -> None:
     """Take a signal out of the mask. sigprocmask(2), SIG_UNBLOCK."""
     if _sigprocmask(1, (1 << (number - 1)).to_bytes(128, "little"), None) < 0:

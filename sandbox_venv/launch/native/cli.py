@@ -169,11 +169,11 @@ class Sandbox:
         os.write(self.release[1], b"\0")
         close_all_but(self.exit_pipe[0], *self.files.needed_at_the_end())
         if self.exit_pipe[0] >= 0:
-            calls.default_signals(SIGINT)
+            calls.undo_handler(SIGINT)
             record = os.read(self.exit_pipe[0], 8)
             if record:
                 return self._ended(record[0])
-        calls.default_signals(SIGINT)
+        calls.undo_handler(SIGINT)
         while True:
             died, status = os.wait()
             if died == pid:
@@ -187,7 +187,7 @@ class Sandbox:
 
     def _child(self) -> None:
         options = self.options
-        calls.default_signals(SIGINT)
+        calls.undo_handler(SIGINT)
         if self.channel is not None:
             self.channel.enter(options.pidns_fd, options.unshare_pid)
         self.files.close_in_child()

@@ -38,6 +38,7 @@ class Setup:
         self.ns_uid = options.uid
         self.ns_gid = options.gid
         self.proc = -1
+        self.soft_limit = -1
 
     def run(self) -> None:
         """Do all of it.
@@ -51,6 +52,7 @@ class Setup:
         umask = os.umask(0)
         self.build()
         self.root.enter()
+        self._restore_limit()
         self.leave_user_namespace()
         if options.disable_userns or options.assert_userns_disabled:
             self.check_userns_disabled()
@@ -137,13 +139,17 @@ class Setup:
             reason = failure.reason() or failure.text
             raise Failure(operation.describe() + b": " + reason, failure.number, said=True) from None
 
-    @staticmethod
-    def _room_for_descriptors(count: int) -> None:
-        """Each source is a descriptor until it is attached. Raise the soft limit for the set-up, if need be."""
+    def _room_for_descriptors(self, count: int) -> None:
+        """Raise the soft limit for the set-up, if need be: each source is a descriptor until it is attached."""
         if count > 200:
             soft, hard = linux.getrlimit(linux.RLIMIT_NOFILE)
             if soft < count + 64 <= hard:
                 linux.setrlimit(linux.RLIMIT_NOFILE, count + 64, hard)
+                self.soft_limit = soft
+
+    def _restore_limit(self) -> None:
+        if self.soft_limit >= 0:
+            linux.setrlimit(linux.RLIMIT_NOFILE, self.soft_limit, linux.getrlimit(linux.RLIMIT_NOFILE)[1])
 
     # --- second user namespace ---
 

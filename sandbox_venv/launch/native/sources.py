@@ -60,8 +60,6 @@ class Sources:
         Raises:
             OSError: it can't be opened or cloned.
         """
-        if b".." in path:
-            path = os.path.realpath(path, strict=True)
         if self.modern:
             source = self._open_tree(path, attributes, dirfd)
             if source is not None:
