@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import Tool, User
+from tests.harness import Tool, User, run_as
 from tests.kernel.native_support import Native
 
 pytestmark = pytest.mark.kernel
@@ -246,3 +246,18 @@ def test_read_only_bind_covers_mounts_below_it(tool: Tool, user: User, modern: b
     assert done.stdout == "no\n"
     twin = native.shell("--bind", "/dev", "/w", script="touch /w/shm/native-$$ && rm /w/shm/native-$$ && echo yes")
     assert twin.stdout == "yes\n"
+
+
+@pytest.mark.parametrize("modern", [True, False], ids=["mount-api", "old-kernel"])
+def test_no_mount_reaches_the_host_where_its_mounts_are_shared(tool: Tool, user: User, modern: bool) -> None:
+    """As systemd leaves them. The host is played by a mount namespace whose user is root: no user namespace helps."""
+    native = Native(tool, user, modern)
+    tool.require(user, "native")
+    sandbox = [*map(str, native.command), "--bind", "/", "/", "--tmpfs", "/mnt", "--ro-bind", "/etc", "/mnt/etc"]
+    script = 'mount --make-rshared /; cat /proc/self/mountinfo > before; "$@"; cat /proc/self/mountinfo | cmp before -'
+    done = run_as(
+        user,
+        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", script, "sh", *sandbox, "--", "ls", "/mnt"],
+    )
+    assert done.check().stdout == "etc\n"
+    assert "shared:" in (user.home / "before").read_text()

@@ -112,13 +112,15 @@ class Setup:
         """Open what is bound, build the new root, and do the operations in their order."""
         operations = self.options.operations
         self._room_for_descriptors(len(operations))
-        for operation in operations:
-            self._do(operation, operation.prepare)
         propagation = linux.MS_SLAVE if self.options.as_bwrap else linux.MS_PRIVATE
         try:
             linux.mount(None, b"/", None, linux.MS_SILENT | linux.MS_REC | propagation)
         except OSError as error:
             raise Failure(b"Failed to make / slave", error.errno or 0, mounting=True) from None
+        for (
+            operation
+        ) in operations:  # after that: copies of shared mounts would hand on to the host what is mounted here
+            self._do(operation, operation.prepare)
         os.fchdir(self.proc)
         try:
             self.root = NewRoot(apart=not self.sources.modern)
