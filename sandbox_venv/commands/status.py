@@ -15,6 +15,7 @@ from ..plan.options import cut_options
 from ..plan.store import why_compile
 from ..run import find_venv
 from ..state import StateDir, open_state, read_regular
+from ..venv.executable import read_executable
 from ..venv.inspect import locate
 from ..venv.record import RECORD, Record, find_record, read_record
 from .common import GREEN, RED, YELLOW, age, paint, refuse_rest, say, say_json, take_flag
@@ -41,7 +42,7 @@ def plan_state(record: Record, kind: str) -> dict[str, Any] | None:
         "fresh": not stale,
         "changed": stale,
         "enforced": [{"what": what, "in_force": yes, "detail": detail} for what, yes, detail in in_force(plan)],
-        "c_launcher": bool(plan.records),
+        "c_launcher": bool(plan.records) and read_executable(record.code) is not None,
     }
 
 

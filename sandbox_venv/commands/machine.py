@@ -1,0 +1,133 @@
+"""More rows of ``doctor``'s table: what no plan needs, but people ask for. Probed by doing, like the rest."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from ..probe import ProbeResult, bwrap_version, probe, try_namespaces
+from ..venv.executable import EXECUTABLE, read_executable
+
+PROXY_PATHS = ("/usr/bin/xdg-dbus-proxy", "/usr/local/bin/xdg-dbus-proxy")
+CGROUPS = "/sys/fs/cgroup"
+
+
+def seccomp_mode() -> int:
+    """Return whether a filter is in force on this very process: 2, proc_pid_status(5)."""
+    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+        fields = dict(line.partition(":")[::2] for line in file.read().splitlines())
+    return int(fields.get("Seccomp", "0"))
+
+
+def try_overlay() -> str:
+    """Return "" where overlayfs can be mounted in a user namespace, else why not; tried in a forked child."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        text = b"it failed"
+        try:
+            libc = ctypes.CDLL(None, use_errno=True)
+            uid, gid = os.geteuid(), os.getegid()
+            place = tempfile.gettempdir().encode()
+            text = b"no namespaces"
+            if libc.unshare(0x10000000 | 0x00020000) == 0:  # NEWUSER | NEWNS
+                for name, content in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
+                    Path(f"/proc/self/{name}").write_text(content, encoding="ascii")
+                libc.mount(None, b"/", None, ctypes.c_ulong(0x44000), None)  # MS_REC | MS_PRIVATE
+                failed = libc.mount(b"none", place, b"tmpfs", ctypes.c_ulong(0), None)
+                for folder in (b"lower", b"upper", b"work", b"merged"):
+                    os.mkdir(place + b"/" + folder)
+                options = b"userxattr,lowerdir=%s/lower,upperdir=%s/upper,workdir=%s/work" % (place, place, place)
+                failed |= libc.mount(b"overlay", place + b"/merged", b"overlay", ctypes.c_ulong(0), options)
+                text = os.strerror(ctypes.get_errno()).encode() if failed else b""
+        except OSError as error:
+            text = (error.strerror or "it failed").encode()
+        finally:
+            os.write(writer, text)
+            os._exit(0)
+    os.close(writer)
+    with open(reader, "rb") as file:
+        text = file.read()
+    os.waitpid(pid, 0)
+    return text.decode()
+
+
+def cgroup_obstacle() -> str:
+    """Return "" where this process could make a cgroup below its own, else why not; cgroups(7), "delegation"."""
+    if not os.path.exists(f"{CGROUPS}/cgroup.controllers"):
+        return "cgroups of version 2 aren't mounted at /sys/fs/cgroup"
+    own = Path("/proc/self/cgroup").read_text(encoding="ascii", errors="replace")
+    path = next((line[3:] for line in own.splitlines() if line.startswith("0::")), "/")
+    folder = os.path.normpath(CGROUPS + path)
+    if not os.access(folder, os.W_OK):
+        return f"{folder} isn't yours to write"
+    return "" if os.access(f"{folder}/cgroup.procs", os.W_OK) else f"{folder}/cgroup.procs isn't yours to write"
+
+
+def find_proxy() -> str:
+    """Return the path of an xdg-dbus-proxy that root owns, "" where there is none."""
+    for path in PROXY_PATHS:
+        try:
+            status = os.stat(path)
+        except OSError:
+            continue
+        if stat.S_ISREG(status.st_mode) and status.st_uid == 0 and not status.st_mode & 0o022:
+            return path
+    return ""
+
+
+def more_rows() -> dict[str, ProbeResult]:
+    """Return the further rows."""
+    overlay, cgroup, proxy, mode = try_overlay(), cgroup_obstacle(), find_proxy(), seccomp_mode()
+    works = not try_namespaces()
+    launcher = read_executable(Path(__file__).resolve().parents[2])
+    filtered = "a filter of a container is in force" + (", and lets namespaces be made" if works else "")
+    return {
+        "container": ProbeResult(
+            mode != 2 or works,
+            filtered if mode == 2 else "no seccomp filter is in force on this shell",
+            "namespaces can't be made",
+            "docker run --security-opt seccomp=PROFILE, where PROFILE is docker's default and unshare, clone, mount, "
+            "umount2, pivot_root besides; never --privileged",
+        ),
+        "overlay": ProbeResult(
+            not overlay,
+            overlay or "overlayfs in a user namespace",
+            "--overlay, --tmp-overlay and --ro-overlay fail",
+            "Linux 5.11, and a /tmp that isn't itself an overlay",
+        ),
+        "cgroup": ProbeResult(
+            not cgroup,
+            cgroup or "a cgroup below this shell's own can be made",
+            "no limit on what all processes of a sandbox use together",
+            "start the shell by: systemd-run --user --scope -p Delegate=yes $SHELL",
+        ),
+        "dbus_proxy": ProbeResult(
+            bool(proxy),
+            proxy or "xdg-dbus-proxy isn't installed",
+            "nothing that the defaults do; the desktop's portals can't be let in filtered",
+            "apt install xdg-dbus-proxy",
+        ),
+        "c_launcher": ProbeResult(
+            launcher is not None,
+            EXECUTABLE if launcher else "this copy of the tool was built without a C compiler",
+            "the Python launcher starts programs: some 20 ms more each",
+            "install the platform wheel, or build with gcc: apt install gcc libc6-dev, then pip install again",
+        ),
+    }
+
+
+def rows() -> dict[str, ProbeResult]:
+    """Return the whole table, by name."""
+    table = probe()
+    if (0,) < bwrap_version() < (0, 12):
+        table["bwrap_links"] = ProbeResult(
+            False,
+            "CVE-2026-87766: bwrap before 0.12 follows links in mount points",
+            "nothing by default: native is used; with --backend bwrap only pins and checks stand against it",
+            "a bubblewrap of 0.12 or later, or stay with the native backend",
+        )
+    return {**table, **more_rows()}
