@@ -140,6 +140,7 @@ class Session:
         config.argv = self.argv
         config.verify = self.slots.verify
         config.cwd = [self.directory()]
+        config.rlimits = self.plan.meta.get(b"rlimits", b"").split()
         return config
 
     def run(self) -> int:

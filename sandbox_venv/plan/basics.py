@@ -96,6 +96,10 @@ def environment_rules(subject: Subject, request: Request, policy: Policy) -> lis
     pairs = [("pass", os.fsdecode(name)) for name in CERTIFICATES]
     if request.kind == "install":
         pairs += [("pass", name) for name in policy.pass_env_install]
+        pairs += [("drop", name) for name in policy.drop_env_install]
+        pairs += [("set", item) for item in policy.set_env_install]
+        if subject.venv:
+            pairs.append(("set", f"UV_PROJECT_ENVIRONMENT={subject.venv}"))
     pairs += [("set", item) for item in policy.set_env]
     pairs.append(("set", f"HOME={subject.home}"))
     if subject.venv:

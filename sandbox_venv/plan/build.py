@@ -123,6 +123,9 @@ def user_options(record: Record, call: Call, dotenv_args: str) -> UserOptions:
         stored.env += more.env
         stored.libs += more.libs
         stored.keep_fds += more.keep_fds
+        stored.tools += more.tools
+        stored.rlimits += more.rlimits
+        stored.presets += more.presets
         stored.allow |= more.allow
         stored.chdir = more.chdir or stored.chdir
     return stored
@@ -222,6 +225,7 @@ def prepare(
         pip_cache=_pip_cache(subject) if call.pip_cache or control.get("SANDBOX_USE_PIP_CACHE") else None,
     )  # fmt: skip
     stamps = [str(record.folder / "trusted-env"), str(record.code), *(PIP_SETTINGS if kind == "install" else ())]
+    stamps += [name for path in user.tools for name in (path, os.path.realpath(path))]
     return subject, compile_plan(subject, request, read_policy(), seccomp, facts, stamps)
 
 

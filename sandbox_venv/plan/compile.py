@@ -160,7 +160,7 @@ def compile_plan(
         SandboxError: the user's options or the project make a safe plan impossible.
     """
     subject = session_subject(subject, request.kind)
-    system = compile_system(subject, policy, request.kind, request.user.libs, facts)
+    system = compile_system(subject, policy, request.kind, request.user.libs, facts, request.user.tools)
     in_tmp = [item for item in request.files if is_below(item[0], "/tmp")]  # noqa: S108 - the host's
     for path, reason in request.files:
         if (path, reason) not in in_tmp:
@@ -212,8 +212,10 @@ def _meta(
         shown.append(subject.base.prefix)
     shown += [operation.target for operation in request.user.operations if operation.words[0] != "--symlink"]
     nested = {"nested": "1"} if "nested" in request.user.allow else {}
+    limits = {item.partition("=")[0]: item for item in request.user.rlimits}
     return {
         **nested,
+        **({"rlimits": " ".join(limits.values())} if limits else {}),
         "version": __version__,
         "dir": str(subject.folder),
         "kind": request.kind,

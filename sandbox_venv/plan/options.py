@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ..errors import SandboxError
+from .limits import parse_rlimit
 
 BINDS = {
     "--bind": "rw", "--bind-try": "rw-try", "--ro-bind": "ro", "--ro-bind-try": "ro-try",
@@ -30,7 +31,7 @@ ARITY = {
             "--chdir", "--unsetenv", "--tmpfs", "--proc", "--dev", "--mqueue", "--dir", "--remount-ro", "--hostname",
             "--uid", "--gid", "--cap-add", "--cap-drop", "--perms", "--size", "--seccomp", "--add-seccomp-fd",
             "--lock-file", "--sync-fd", "--block-fd", "--argv0", "--overlay-src", "--tmp-overlay", "--ro-overlay",
-            "--keep-fd", "--lib", "--allow",
+            "--keep-fd", "--lib", "--allow", "--tool", "--shim", "--rlimit", "--preset",
         ],
         1,
     ),
@@ -98,6 +99,9 @@ class UserOptions:
         flags: namespaces, ids, capabilities and the like, as bubblewrap options in order.
         env: (rule, value) pairs: ``set`` NAME=VALUE, ``drop`` NAME or ``*``.
         chdir, libs, keep_fds: what those options say.
+        tools: host programs to show (``--tool``, ``--shim``), absolute.
+        rlimits: resource limits, ``number=soft:hard``, the last one of a number wins.
+        presets: names of presets.
         allow: groups of system calls that the seccomp policy lets through by name (``--allow devel``).
     """
 
@@ -108,6 +112,9 @@ class UserOptions:
     libs: list[str] = field(default_factory=list)
     keep_fds: list[int] = field(default_factory=list)
     allow: set[str] = field(default_factory=set)
+    tools: list[str] = field(default_factory=list)
+    rlimits: list[str] = field(default_factory=list)
+    presets: list[str] = field(default_factory=list)
 
     @property
     def new_session(self) -> bool:
@@ -192,6 +199,14 @@ def _sort_flag(found: UserOptions, option: tuple[str, ...]) -> None:
         found.chdir = option[1]
     elif name == "--lib":
         found.libs.append(option[1])
+    elif name in ("--tool", "--shim"):
+        if not option[1].startswith("/"):
+            raise SandboxError(f"read options: {name}: {option[1]!r} must be an absolute path here")
+        found.tools.append(option[1])
+    elif name == "--rlimit":
+        found.rlimits.append(parse_rlimit(option[1]))
+    elif name == "--preset":
+        found.presets += [item for item in option[1].split(",") if item]
     elif name == "--allow":
         found.allow |= set(option[1].split(","))
     elif name == "--keep-fd":

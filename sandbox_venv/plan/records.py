@@ -280,7 +280,7 @@ def translate(plan: Plan) -> tuple[list[bytes], Skeleton] | None:
     meta = plan.meta
     if meta.get(b"kind") != b"run" or meta.get(b"backend") != b"native" or not meta.get(b"record"):
         return None
-    if any(meta.get(name) for name in (b"variant", b"chdir", b"keep-fd")):
+    if any(meta.get(name) for name in (b"variant", b"chdir", b"keep-fd", b"rlimits", b"admit", b"env-files")):
         return None
     translation = Translation()
     try:

@@ -10,6 +10,7 @@ from ..elf import Closure, FactsCache, resolve_closure
 from ..policy import Policy
 from .expose import Exposure, is_below
 from .subject import Base, Subject
+from .tools import Needs, add_tool
 
 
 @dataclass(slots=True)
@@ -73,8 +74,9 @@ def show_libraries(exposure: Exposure, closure: Closure) -> None:
 
 
 def compile_system(
-    subject: Subject, policy: Policy, kind: str, libs: Sequence[str], facts: FactsCache | None
-) -> System:
+    subject: Subject, policy: Policy, kind: str, libs: Sequence[str], facts: FactsCache | None,
+    tools: Sequence[str] = (),
+) -> System:  # fmt: skip
     """Work out the read-only part.
 
     Args:
@@ -83,12 +85,19 @@ def compile_system(
         kind: ``run`` or ``install``.
         libs: SONAMEs that the user names (``--lib``).
         facts: the cache of facts about ELF files.
+        tools: host programs that the user names.
     """
     exposure = Exposure(home=subject.home)
     programs, scans = show_policy(exposure, policy, kind)
     show_base(exposure, subject.base, system_site=subject.system_site)
+    needs = Needs()
+    for path in dict.fromkeys(tools):
+        add_tool(exposure, needs, path, subject)
+    for base, system_site in needs.bases:
+        show_base(exposure, base, system_site=system_site)
     inside = [subject.venv] if subject.venv else []
-    trees = [*subject.site, *scans]
+    inside += needs.inside
+    trees = [*subject.site, *scans, *needs.trees]
     if subject.base.is_system:
         trees.append(subject.base.dynload)
     else:
@@ -96,7 +105,7 @@ def compile_system(
         trees.append(os.path.join(subject.base.prefix, "lib"))
     if subject.venv and os.path.isdir(bin_folder := subject.originals or subject.bin):
         trees.append(bin_folder)
-    roots = [*programs, subject.base.executable]
+    roots = [*programs, *needs.roots, subject.base.executable]
     program = subject.base.executable
     closure = resolve_closure(roots, trees, inside=inside, extra=libs, facts=facts, program=program)
     show_libraries(exposure, closure)

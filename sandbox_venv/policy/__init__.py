@@ -37,6 +37,8 @@ class Policy:
     protect: tuple[str, ...]
     protect_nested: tuple[str, ...]
     tmp_share: int
+    drop_env_install: tuple[str, ...] = ()
+    set_env_install: tuple[str, ...] = ()
 
 
 def read_policy() -> Policy:
@@ -57,6 +59,8 @@ def read_policy() -> Policy:
         show=show,
         set_env=tuple(data["environment"]["set"]),
         pass_env_install=tuple(data["environment"]["install"]["pass"]),
+        drop_env_install=tuple(data["environment"]["install"]["drop"]),
+        set_env_install=tuple(data["environment"]["install"]["set"]),
         installers=tuple(data["sessions"]["install"]),
         protect=tuple(data["protect"]["names"]),
         protect_nested=tuple(data["protect"]["nested"]),

@@ -18,6 +18,7 @@ from . import files
 from .activate import strip_block
 from .inspect import is_script, locate
 from .record import RECORD, Found, Record, find_record
+from .shims import remove_shims, shims_of
 from .tree import (
     FOUND,
     MAX_SCRIPT,
@@ -221,6 +222,7 @@ def _unwrap(path: Path, record: Record, state: StateDir, out: Say) -> None:
     tree = open_tree(path)
     try:
         clear_stage(tree)
+        remove_shims(tree, shims_of(record.options))
         try:
             _stage_all(tree, record)
         except BaseException:

@@ -24,6 +24,7 @@ from .draft import new_record, write_helpers
 from .inspect import inspect_venv, is_entry, is_script, locate
 from .launchers import MAX_LAUNCHER, launcher_text, looks_like_launcher
 from .record import Found, Record, find_record, write_record
+from .shims import place_shims
 from .tree import (
     FOUND,
     MAX_SCRIPT,
@@ -252,8 +253,9 @@ def _wrap(
         if old is not None and "sandbox" in made:
             old = _stale(tree, old)
         found = _manifest(tree, [item.name for item in items], old)
-        record = dataclasses.replace(record, entries=_entries(tree, items), found=found)
         try:
+            place_shims(tree, record, old)
+            record = dataclasses.replace(record, entries=_entries(tree, items), found=found)
             _prepare(tree, record, old, items, state)
         except (OSError, SandboxError):
             if old is None:

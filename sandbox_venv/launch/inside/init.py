@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 _NUMBERS = ("status_fd", "ignored", "mask", "closed", "listen_fds", "nested")
-_LISTS = ("env", "argv", "verify", "cwd", "keep")
+_LISTS = ("env", "argv", "verify", "cwd", "keep", "rlimits")
 
 
 class Config:
@@ -46,6 +46,7 @@ class Config:
         verify: mount point, device, inode in turn.
         cwd: the program's directory (one item).
         keep: numbers of descriptors that stay open.
+        rlimits: limits of the program, ``number=soft:hard``.
     """
 
     __slots__ = _NUMBERS + _LISTS
@@ -60,6 +61,7 @@ class Config:
     verify: list[bytes]
     cwd: list[bytes]
     keep: list[bytes]
+    rlimits: list[bytes]
 
     def pack(self) -> bytes:
         """Return it as bytes: numbers, then lists, each headed by its length."""
@@ -160,6 +162,27 @@ def harden() -> None:
         libc.syscall(ctypes.c_long(keyctl), ctypes.c_long(1), ctypes.c_long(0))
 
 
+def set_limits(items: Sequence[bytes]) -> None:
+    """Set resource limits, setrlimit(2); what is above the hard limit in force is set to that."""
+    if not items:
+        return
+    try:
+        import ctypes
+    except ImportError:
+        raise Stop(FAILED_LIMITS, 38, b"set limits: this interpreter has no ctypes") from None
+    libc = ctypes.CDLL(None, use_errno=True)
+    for item in items:
+        number, soft, hard = map(int, item.replace(b"=", b":").split(b":"))
+        pair = (ctypes.c_ulong * 2)()
+        if not libc.getrlimit(number, pair):
+            wanted = min(hard, pair[1])
+            pair[0], pair[1] = min(soft, wanted), wanted
+            if not libc.setrlimit(number, pair):
+                continue
+        code = ctypes.get_errno()
+        raise Stop(FAILED_LIMITS, code, b"set limit %s: %s" % (item, os.strerror(code).encode()))
+
+
 def find_program(name: bytes, env: Sequence[bytes]) -> list[bytes]:
     """Return the paths to try for ``name``, as execvp(3) does with the program's own PATH."""
     if b"/" in name:
@@ -213,6 +236,7 @@ def start_program(config: Config, before_exec: Callable[[], None] | None) -> int
             os.chdir(config.cwd[0])
         except OSError as error:
             raise Stop(FAILED_CHDIR, error.errno or 2, b"enter %s: %s" % (config.cwd[0], why(error))) from None
+        set_limits(config.rlimits)
         mask = [number for number in ALL_SIGNALS if config.mask >> number & 1]
         if before_exec:
             before_exec()
