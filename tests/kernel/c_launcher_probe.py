@@ -14,15 +14,18 @@ HOST = {"net", "time", "time_for_children"}
 
 
 def mounts():
-    found = []
+    """Return the mounts that lie on top: mount point, root, options, tags, kind."""
+    lines = []
     with open("/proc/self/mountinfo") as file:
         for line in file:
             left, _, right = line.partition(" - ")
-            fields, kind = left.split(), right.split()[0]
-            found.append(
-                [fields[4], "/" if kind == "tmpfs" else fields[3], sorted(fields[5].split(",")), fields[6:], kind]
-            )
-    return found
+            lines.append((left.split(), right.split()[0]))
+    covered = {(fields[1], fields[4]) for fields, _ in lines}
+    return [
+        [fields[4], "/" if kind == "tmpfs" else fields[3], sorted(fields[5].split(",")), fields[6:], kind]
+        for fields, kind in lines
+        if (fields[0], fields[4]) not in covered
+    ]
 
 
 def attempt(function, *arguments):
@@ -54,11 +57,7 @@ print(
             "descriptors": sorted(map(int, os.listdir("/proc/self/fd")))[:-1],
             "cwd": os.getcwd(),
             "argv": [sys.argv, sys.executable, sys.prefix],
-            "pid 1": [
-                attempt(open, "/proc/1/environ"),
-                attempt(os.readlink, "/proc/1/exe"),
-                attempt(os.listdir, "/proc/1/fd"),
-            ],
+            "pid 1": [attempt(open, "/proc/1/environ"), attempt(os.readlink, "/proc/1/exe")],
             "listings": [
                 sorted(os.listdir(path)) for path in ("/", "/etc", "/usr", "/dev", "/tmp", "/var", "/proc/sys")
             ],
