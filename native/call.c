@@ -1,11 +1,34 @@
 /* What a call asks for: launch/main.py and launch/outside.py, where they decide that it is the plain case. */
 #include "call.h"
 
+/* Tell whether NAME=VALUE names certificates that not every plan shows: launch/call.py, variant_of. */
+static int names_certificates(const char *item)
+{
+	static const char names[] = "SSL_CERT_FILE=/\0SSL_CERT_DIR=/\0REQUESTS_CA_BUNDLE=/\0CURL_CA_BUNDLE=/\0PIP_CERT=/\0";
+	static const char shown[] = "/etc/ssl\0/etc/pki\0/etc/ca-certificates\0/usr/share\0/usr/local/share\0";
+	struct list words = { names, names + sizeof names - 1 }, places = { shown, shown + sizeof shown - 1 };
+	for (const char *name; (name = next(&words));) {
+		if (!starts_with(item, name))
+			continue;
+		for (const char *place; (place = next(&places));)
+			if (is_below(item + strlen(name) - 1, place))
+				return 0;
+		return 1;
+	}
+	return 0;
+}
+
 /* Tell whether a variable asks for what only Python does. */
 int asks_for_python(void)
 {
 	for (char **item = call.env; *item; item++)
 		switch (**item) {
+		case 'C':
+		case 'P':
+		case 'R':
+			if (names_certificates(*item))
+				return 1;
+			break;
 		case 'B':
 			if (starts_with(*item, "BWRAP_ARGS="))
 				return 1;
@@ -15,7 +38,7 @@ int asks_for_python(void)
 				return 1;
 			break;
 		case 'S':
-			if (starts_with(*item, "SANDBOX_"))
+			if (starts_with(*item, "SANDBOX_") || names_certificates(*item))
 				return 1;
 			break;
 		case 'V':

@@ -24,7 +24,7 @@ static const char *read_plan(void)
 	if (!plan_read(path, plan) || strcmp(plan_meta(plan, "dir"), call.folder) ||
 	    strcmp(plan_meta(plan, "kind"), "run") || *plan_meta(plan, "variant") ||
 	    strcmp(plan_meta(plan, "backend"), "native") || *plan_meta(plan, "chdir") || *plan_meta(plan, "keep-fd") ||
-	    *plan_meta(plan, "nested") || !plan_is_fresh(plan))
+	    *plan_meta(plan, "nested") || *plan_meta(plan, "rlimits") || !plan_is_fresh(plan))
 		python();
 	struct list records = plan->section[RECORDS];
 	const char *first = next(&records); /* "/" and the skeleton's path */

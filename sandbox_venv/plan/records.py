@@ -41,6 +41,12 @@ SLOT_LETTERS = {b"rw": b"w", b"ro": b"o", b"rw-try": b"W", b"ro-try": b"O"}
 SWITCHES = (b"sys", b"sysrq-trigger", b"irq", b"bus")
 """What `launch.native.contents.Proc` closes by itself; the plan must cover them."""
 
+UNDERSTOOD = {
+    b"version", b"dir", b"kind", b"backend", b"bwrap", b"interpreter", b"bin", b"shell", b"venv", b"project", b"home",
+    b"private-home", b"pins", b"nested-names", b"shown", b"record", b"allowed",
+}  # fmt: skip
+"""What of META the C launcher goes by, or needn't; a plan with anything else is Python's."""
+
 
 class Unsupported(Exception):
     """Something that the records can't say."""
@@ -280,7 +286,7 @@ def translate(plan: Plan) -> tuple[list[bytes], Skeleton] | None:
     meta = plan.meta
     if meta.get(b"kind") != b"run" or meta.get(b"backend") != b"native" or not meta.get(b"record"):
         return None
-    if any(meta.get(name) for name in (b"variant", b"chdir", b"keep-fd", b"rlimits", b"admit", b"env-files")):
+    if any(value for name, value in meta.items() if name not in UNDERSTOOD):
         return None
     translation = Translation()
     try:
