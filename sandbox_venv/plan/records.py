@@ -25,9 +25,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from ..launch.planfile import Plan
+from .skeleton import Skeleton, Unsupported
 
 NAMESPACES = (
     b"--unshare-user", b"--unshare-pid", b"--unshare-ipc", b"--unshare-uts", b"--disable-userns", b"--die-with-parent",
@@ -46,42 +46,6 @@ UNDERSTOOD = {
     b"private-home", b"pins", b"nested-names", b"shown", b"record", b"allowed",
 }  # fmt: skip
 """What of META the C launcher goes by, or needn't; a plan with anything else is Python's."""
-
-
-class Unsupported(Exception):
-    """Something that the records can't say."""
-
-
-@dataclass(slots=True)
-class Skeleton:
-    """Directories, empty files and links of the new root, by path without a leading slash."""
-
-    folders: dict[bytes, None] = field(default_factory=dict)
-    files: dict[bytes, None] = field(default_factory=dict)
-    links: dict[bytes, bytes] = field(default_factory=dict)
-
-    def add_folder(self, path: bytes) -> None:
-        """Add a directory and those above it."""
-        if path in self.folders or not path:
-            return
-        if path in self.files or path in self.links:
-            raise Unsupported
-        self.add_folder(os.path.dirname(path))
-        self.folders[path] = None
-
-    def add_file(self, path: bytes) -> None:
-        """Add an empty file."""
-        if path in self.folders or path in self.links:
-            raise Unsupported
-        self.add_folder(os.path.dirname(path))
-        self.files[path] = None
-
-    def add_link(self, path: bytes, target: bytes) -> None:
-        """Add a link; the same one may be there."""
-        if path in self.folders or path in self.files or self.links.get(path, target) != target:
-            raise Unsupported
-        self.add_folder(os.path.dirname(path))
-        self.links[path] = target
 
 
 def flatten(words: list[bytes]) -> Iterator[tuple[bytes, ...]]:

@@ -14,7 +14,7 @@ from . import bundle
 from .build import base_of, prepare
 from .compile import Compiled
 from .progress import Progress
-from .skeleton import drop_unused, prepare_records
+from .roots import drop_unused, prepare_records
 
 
 def store(record: Record, state: StateDir, path: Path, compiled: Compiled) -> None:
