@@ -152,7 +152,8 @@ def make_a_user_namespace() -> None:
 
 def mount_something() -> None:
     """Mount a file system."""
-    check(LIBC.mount(b"none", b"/tmp", b"tmpfs", ctypes.c_ulong(0), None))
+    failed = LIBC.mount(b"none", b"/", b"sandbox-venv-none", ctypes.c_ulong(0), None)  # no such type, so no harm done
+    refuse(failed < 0 and ctypes.get_errno() in (1, 38))
 
 
 def trace_a_process() -> None:
