@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from sandbox_venv.venv.executable import MAGIC
 from tests.harness import Venv, run_as
 
 pytestmark = pytest.mark.e2e
@@ -21,10 +22,14 @@ HOT = re.compile(r"sandbox_venv(\.launch(\..*)?|\.errors)?")
 def test_second_start_imports_nothing_but_os_sys_and_for_native_ctypes(shared_venv: Venv) -> None:
     shared_venv.python("pass").check()
     launcher = shared_venv.bin / "python"
-    shebang = launcher.read_text().splitlines()[0]
-    interpreter, flags = shebang.removeprefix("#!").split()
-    assert sorted(flags) == sorted("-IS")
-    argv = [interpreter, flags, "-X", "importtime", str(launcher), "-c", "print('ran')"]
+    data = launcher.read_bytes()
+    if data.startswith(b"\x7fELF"):  # the C launcher: what it executes in its place
+        _, interpreter, code = data[data.index(MAGIC) + len(MAGIC) :].decode("latin-1").split("\0")[:3]
+        argv = [interpreter, "-IS", "-X", "importtime", "-c", code, str(launcher), "-c", "print('ran')"]
+    else:
+        interpreter, flags = data.decode().splitlines()[0].removeprefix("#!").split()
+        assert sorted(flags) == sorted("-IS")
+        argv = [interpreter, flags, "-X", "importtime", str(launcher), "-c", "print('ran')"]
     done = run_as(shared_venv.user, argv, cwd=shared_venv.project).check()
     assert done.stdout == "ran\n"
     imported = [line.split("|")[2].strip() for line in done.stderr.splitlines()[1:]]
