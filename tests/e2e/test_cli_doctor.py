@@ -5,15 +5,13 @@ from __future__ import annotations
 import ast
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from sandbox_venv.commands import attacks_inside
-from tests.harness import Tool, User, Venv
+from tests.harness import Tool, User, Venv, run_as
 
 pytestmark = pytest.mark.e2e
 
@@ -51,16 +49,17 @@ def test_every_attack_is_stopped(make_venv: Callable[..., Venv], wrap: bool) -> 
     assert not [name for name in os.listdir(venv.user.home) if name.startswith(".sandbox-venv-attack")]
 
 
-def test_outside_the_same_attacks_come_through(tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text("s")
+def test_outside_the_same_attacks_come_through(tool: Tool, ordinary_user: User) -> None:
+    """As an ordinary user, whom the machine itself keeps from what would do harm."""
+    folder = ordinary_user.makedirs(ordinary_user.home / "open")
+    secret = ordinary_user.write(folder / "secret", "s")
     given = {
-        "secret_file": str(tmp_path / "secret"), "home": str(tmp_path.parent), "secret": "s", "marker": str(tmp_path),
-        "abstract": "", "socket": "", "python": str(tmp_path / "secret"), "site": str(tmp_path), "git": str(tmp_path),
-        "state": str(tmp_path),
+        "secret_file": str(secret), "home": str(folder.parent), "secret": "s", "marker": str(folder), "abstract": "",
+        "socket": "", "python": str(secret), "site": str(folder), "git": str(folder), "state": str(folder),
     }  # fmt: skip
-    argv = [sys.executable, attacks_inside.__file__, json.dumps(given)]
-    done = subprocess.run(argv, capture_output=True, text=True, check=True, env={**os.environ, "TOKEN": "s"})
-    through = {name for name, _, outcome, _ in json.loads(done.stdout) if outcome == "came through"}
+    code = "import sys; from sandbox_venv.commands.attacks_inside import main; main()"
+    done = run_as(ordinary_user, [tool.python, "-c", code, json.dumps(given)], given={"TOKEN": "s"}, cwd=folder)
+    through = {name for name, _, outcome, _ in json.loads(done.check().stdout) if outcome == "came through"}
     assert {
         "read_a_secret_file", "list_your_home", "write_beside_it", "read_a_secret_variable", "change_the_interpreter",
         "change_packages", "change_git_hooks", "see_the_state", "gain_privileges", "make_a_set_uid_file",

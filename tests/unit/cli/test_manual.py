@@ -1,0 +1,30 @@
+"""The man page and the reference in docs/ are what the code makes."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from sandbox_venv.commands import manual
+from tests.harness import ROOT
+
+HINT = "run: python -m sandbox_venv.commands.manual docs"
+
+
+def test_the_man_page_is_up_to_date():
+    assert (ROOT / "docs/sandbox-venv.1").read_text() == manual.man_page(), HINT
+
+
+def test_the_reference_is_up_to_date():
+    assert (ROOT / "docs/reference.md").read_text() == manual.reference(), HINT
+
+
+@pytest.mark.skipif(not shutil.which("groff"), reason="groff is not installed")
+def test_the_man_page_is_good_roff():
+    argv = ["groff", "-man", "-Tutf8", "-ww", "-z"]
+    done = subprocess.run(argv, input=manual.man_page(), capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
+def test_text_that_looks_like_a_roff_request_is_text():
+    assert manual.roff(".SH x\\y") == "\\&.SH x\\ey"
