@@ -166,7 +166,7 @@ DESTS = "/t /t/a /t/a/b /t/f /d /d/e /x/y/z /tmp /t/../d /t//a/ t/rel /t/lnk /t/
 DESTS += " /t/g /m /n/o /n/p/q /run/r /tmp/s /t/u /d/v"  # more that work than that don't
 DESTS += " /etc/hosts / /dev /t/proc {0}/share {0}/share/new {0}/share/out/x {0}/cwd"
 SOURCES = "{0}/src {0}/file.txt {0}/share {0}/src/sub {0}/src/link {0}/lnk {0}/missing {0}/dangling"
-SOURCES += " /dev/null /etc/passwd /etc src ../world/src /proc/version /sys"
+SOURCES += " /dev/null /etc/passwd /etc ../src /proc/version /dev"
 
 
 def options(world: str, root: bool) -> st.SearchStrategy[list[str]]:
