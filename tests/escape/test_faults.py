@@ -65,9 +65,9 @@ def test_a_fault_at_a_step_starts_no_unsandboxed_program(
 
 
 @needs_strace
-def test_the_launcher_starts_nothing_but_bwrap_and_init(shared_venv: Venv, tmp_path: Path) -> None:
-    tmp_path.chmod(0o777)
-    log = tmp_path / "log"
+def test_the_launcher_starts_nothing_but_bwrap_and_init(shared_venv: Venv) -> None:
+    shared_venv.python("pass").check()  # compiles; that probes bwrap with /bin/true
+    log = shared_venv.user.home / "execve.log"
     path = f"{shared_venv.bin}:{shared_venv.project}:/usr/bin:/bin"
     command = ["strace", "-f", "-qq", "-e", "trace=execve", "-o", log, *shared_venv.argv("python", "-c", "pass")]
     run_as(shared_venv.user, command, cwd=shared_venv.project, env={"PATH": path}).check()
@@ -117,7 +117,7 @@ def test_starts_killed_at_random_times_leave_nothing(shared_venv: Venv) -> None:
     assert shared_venv.python("print(1)").check().stdout == "1\n"
 
 
-def test_fifty_starts_while_an_install_runs(make_venv: Callable[..., Venv]) -> None:
+def test_starts_while_two_installs_run(make_venv: Callable[..., Venv]) -> None:
     venv = make_venv(pip=True)
     code = "import os, time; d = os.environ['VIRTUAL_ENV'] + '/bin/'\nfor n in range(20):\n"
     code += " open(d + f't{n}', 'w').write('#!/bin/sh\\necho t\\n'); os.chmod(d + f't{n}', 0o755); time.sleep(.1)\n"
@@ -136,7 +136,7 @@ def test_fifty_starts_while_an_install_runs(make_venv: Callable[..., Venv]) -> N
     install = spawn_as(venv.user, words, cwd=venv.project)
     second = spawn_as(venv.user, words, cwd=venv.project)
     look = "import os; print('in', os.path.exists('/etc/shadow'))"
-    for _ in range(10):
+    for _ in range(4):
         started = [spawn_as(venv.user, venv.argv("python", "-c", look), cwd=venv.project) for _ in range(5)]
         for process in started:
             done = process.wait(90)
