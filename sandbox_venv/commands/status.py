@@ -12,6 +12,7 @@ from ..errors import SandboxError
 from ..launch import planfile
 from ..plan.explain import in_force
 from ..plan.options import cut_options
+from ..plan.settings import read_settings
 from ..plan.store import why_compile
 from ..run import find_venv
 from ..state import StateDir, open_state, read_regular
@@ -48,7 +49,19 @@ def plan_state(record: Record, kind: str) -> dict[str, Any] | None:
 
 def options_of(record: Record) -> list[dict[str, str]]:
     """Return the options in force, the last word last, and where each comes from."""
-    found = [{"option": " ".join(words), "from": "wrap"} for words in cut_options(list(record.options), where="wrap")]
+    try:
+        own = read_settings(record, "run").origins
+        origins = [
+            {"option": option, "from": origin if kind == "run" else f"{origin}, {kind} sessions"}
+            for kind in ("run", "install")
+            for option, origin in read_settings(record, kind).origins
+            if kind == "run" or (option, origin) not in own
+        ]
+    except SandboxError as error:
+        origins = [{"option": "none", "from": error.message}]
+    found = origins + [
+        {"option": " ".join(words), "from": "wrap"} for words in cut_options(list(record.options), where="wrap")
+    ]
     given = [name for name in CONTROL if name in os.environ]
     return found + [{"option": f"{name}={os.environ[name]}", "from": "this shell's environment"} for name in given]
 

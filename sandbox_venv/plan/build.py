@@ -20,6 +20,7 @@ from .dotenv_file import DotEnv, read_dotenv
 from .expose import is_below
 from .named import PIP_SETTINGS, named_paths
 from .options import UserOptions, sort_options, split_words
+from .settings import read_settings, say_ignored, stamped, user_path
 from .subject import Base, Subject
 
 NO_VENV = Path("/")
@@ -86,7 +87,9 @@ def subject_of(record: Record, state: StateDir) -> Subject:
     """
     wrapped = record.folder.parent == state.registry_dir
     others = tuple(str(other.venv) for other in state.registry() if other.venv != record.venv)
-    trusted = (str(state.root), *((str(record.code), str(record.interpreter)) if wrapped else ()))
+    config = str(user_path(record).parent)
+    kept = () if is_below(config, str(record.project)) else (config,)  # where a session writes it, it doesn't count
+    trusted = (str(state.root), *kept, *((str(record.code), str(record.interpreter)) if wrapped else ()))
     shared = {
         "folder": record.folder, "project": str(record.project), "home": str(record.home),
         "private_home": str(record.private_home), "private_cache": str(record.private_cache),
@@ -112,23 +115,19 @@ def subject_of(record: Record, state: StateDir) -> Subject:
     )
 
 
-def user_options(record: Record, call: Call, dotenv_args: str) -> UserOptions:
-    """Return all of the user's options, the stored ones first, then ``.env``'s (trusted), then the call's."""
-    stored = sort_options(list(record.options), where="wrap", stored=True)
+def user_options(record: Record, call: Call, dotenv_args: str, settings: UserOptions) -> tuple[UserOptions, int]:
+    """Return all of the user's options, and how many operations at the end are of this call only.
+
+    In order: the configuration files', the stored ones, ``.env``'s (trusted), the call's.
+    """
+    found = UserOptions()
+    found.merge(settings)
+    found.merge(sort_options(list(record.options), where="wrap", stored=True))
+    lasting = len(found.operations)
     words = [*split_words(dotenv_args), *split_words(call.bwrap_args)]
-    later = [sort_options(words, where="BWRAP_ARGS"), sort_options(list(call.options), where="command line")]
-    for more in later:
-        stored.operations += more.operations
-        stored.flags += more.flags
-        stored.env += more.env
-        stored.libs += more.libs
-        stored.keep_fds += more.keep_fds
-        stored.tools += more.tools
-        stored.rlimits += more.rlimits
-        stored.presets += more.presets
-        stored.allow |= more.allow
-        stored.chdir = more.chdir or stored.chdir
-    return stored
+    found.merge(sort_options(words, where="BWRAP_ARGS"))
+    found.merge(sort_options(list(call.options), where="command line"))
+    return found, len(found.operations) - lasting
 
 
 def choose_backend(wanted: str, subject: Subject, user: UserOptions, fresh: int) -> tuple[str, str]:
@@ -214,8 +213,9 @@ def prepare(
     if dotenv.problem:
         os.write(2, os.fsencode(f"sandbox-venv: warning: {subject.project}/.env is ignored: {dotenv.problem}\n"))
     variables, control = trusted_dotenv(record, dotenv, kind)
-    user = user_options(record, call, control.get("BWRAP_ARGS", ""))
-    fresh = len(user.operations) - len(sort_options(list(record.options), where="wrap").operations)
+    settings = read_settings(record, kind)
+    say_ignored(record, settings)
+    user, fresh = user_options(record, call, control.get("BWRAP_ARGS", ""), settings.options)
     backend, bwrap = choose_backend(call.backend or subject.backend, subject, user, fresh)
     allow = call.seccomp if call.seccomp is not None else control.get("SANDBOX_SECCOMP_ALLOW")
     seccomp = compile_seccomp(allow=allow, optouts=frozenset(user.allow))
@@ -225,6 +225,7 @@ def prepare(
         pip_cache=_pip_cache(subject) if call.pip_cache or control.get("SANDBOX_USE_PIP_CACHE") else None,
     )  # fmt: skip
     stamps = [str(record.folder / "trusted-env"), str(record.code), *(PIP_SETTINGS if kind == "install" else ())]
+    stamps += stamped(record, settings)
     stamps += [name for path in user.tools for name in (path, os.path.realpath(path))]
     return subject, compile_plan(subject, request, read_policy(), seccomp, facts, stamps)
 

@@ -102,6 +102,7 @@ class UserOptions:
         tools: host programs to show (``--tool``, ``--shim``), absolute.
         rlimits: resource limits, ``number=soft:hard``, the last one of a number wins.
         presets: names of presets.
+        share_net: ``--share-net`` was given: it undoes an ``--unshare-net`` of options before these.
         allow: groups of system calls that the seccomp policy lets through by name (``--allow devel``).
     """
 
@@ -115,6 +116,23 @@ class UserOptions:
     tools: list[str] = field(default_factory=list)
     rlimits: list[str] = field(default_factory=list)
     presets: list[str] = field(default_factory=list)
+    share_net: bool = False
+
+    def merge(self, more: UserOptions) -> None:
+        """Append options that come later, and win."""
+        if more.share_net:
+            self.flags = [flag for flag in self.flags if flag != "--unshare-net"]
+        self.share_net |= more.share_net
+        self.operations += more.operations
+        self.flags += more.flags
+        self.env += more.env
+        self.libs += more.libs
+        self.keep_fds += more.keep_fds
+        self.tools += more.tools
+        self.rlimits += more.rlimits
+        self.presets += more.presets
+        self.allow |= more.allow
+        self.chdir = more.chdir or self.chdir
 
     @property
     def new_session(self) -> bool:
@@ -216,6 +234,7 @@ def _sort_flag(found: UserOptions, option: tuple[str, ...]) -> None:
     elif name == "--unshare-all":
         found.flags.append("--unshare-net")  # all the others are unshared anyway
     elif name == "--share-net":
+        found.share_net = True
         found.flags = [flag for flag in found.flags if flag != "--unshare-net"]
     elif name == "--seccomp":  # beside ours, which bwrap takes only in this form
         found.flags += ("--add-seccomp-fd", option[1])

@@ -1,0 +1,248 @@
+"""The configuration files: what they say becomes items, each of which tightens the sandbox or loosens it.
+
+``~/.config/sandbox-venv/config.toml`` is the user's. ``[tool.sandbox-venv]`` of the project's pyproject.toml can be
+written from inside: what tightens counts at once, what loosens only once it was accepted (``sandbox-venv trust``), and
+what tightens and was accepted stays in force whatever the file says later.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import SandboxError
+from ..policy.schema import Invalid, check, config_schema
+from ..state import read_regular
+from ..venv.record import Record
+from .expose import is_below
+from .options import UserOptions, sort_options
+
+TRUSTED = "trusted-config"
+MAX_SIZE = 1 << 20
+SESSIONS = ("run", "install")
+TABLE = "sandbox-venv"
+OPTION_OF = {
+    "libs": "--lib", "allow": "--allow", "presets": "--preset", "limits": "--rlimit", "env.drop": "--unsetenv",
+    "env.set": "--setenv",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One setting.
+
+    Attributes:
+        session: ``run``, ``install``, or "" for both.
+        key: as in the file, ``env.pass`` for the key of a table.
+        value: a text, or two for a bind on another path, or for a variable and its value.
+    """
+
+    session: str
+    key: str
+    value: tuple[str, ...]
+
+    @property
+    def loosens(self) -> bool:
+        """Tell whether it gives a session more than it has by default."""
+        return self.key not in ("protect", "hide", "env.drop") and (self.key, self.value) != ("network", ("false",))
+
+    def text(self) -> str:
+        """Return it for people."""
+        where = f" ({self.session} sessions)" if self.session else ""
+        return f"{self.key} = {' -> '.join(self.value)}{where}"
+
+
+@dataclass(slots=True)
+class Settings:
+    """What the files say for one kind of session.
+
+    Attributes:
+        options: what it comes to.
+        origins: (option or rule, file) of each, for people.
+        absent: paths that will count when they appear.
+        ignored: items of the project's file that nobody accepted.
+    """
+
+    options: UserOptions = field(default_factory=UserOptions)
+    origins: list[tuple[str, str]] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+    ignored: list[Item] = field(default_factory=list)
+
+
+def user_path(record: Record) -> Path:
+    """Return the path of the user's own file: below the home that was recorded, not where a launch's variables say."""
+    return record.home / ".config" / "sandbox-venv" / "config.toml"
+
+
+def project_path(record: Record) -> Path:
+    """Return the path of the project's file."""
+    return record.project / "pyproject.toml"
+
+
+def items_of(data: dict[str, Any]) -> list[Item]:
+    """Return the items of checked settings, in order."""
+    found = []
+    for session, table in (("", data), *((name, data.get(name, {})) for name in SESSIONS)):
+        for key, value in table.items():
+            if key in SESSIONS:
+                continue
+            if key == "network":
+                found.append(Item(session, key, (str(value).lower(),)))
+            elif key == "options":
+                found.append(Item(session, key, tuple(value)))
+            elif key == "env":
+                found += [
+                    Item(session, f"env.{name}", (word,)) for name in ("drop", "pass") for word in value.get(name, ())
+                ]
+                found += [Item(session, "env.set", pair) for pair in value.get("set", {}).items()]
+            else:
+                found += [Item(session, key, (item,) if isinstance(item, str) else tuple(item)) for item in value]
+    return found
+
+
+def parse(text: str, path: Path, *, in_project: bool) -> list[Item]:
+    """Return the items of a file.
+
+    Raises:
+        SandboxError: it is no TOML, or says something that the schema doesn't know.
+    """
+    if in_project and TABLE not in text:
+        return []
+    try:
+        data = tomllib.loads(text)
+        if in_project:
+            data = data.get("tool", {}).get(TABLE, {})
+        check(data, config_schema(), config_schema())
+    except (tomllib.TOMLDecodeError, RecursionError, AttributeError) as error:
+        raise SandboxError(f"read {path}: {error}", "mend the file, or take [tool.sandbox-venv] out of it") from None
+    except Invalid as error:
+        raise SandboxError(
+            f"read {path}: {error.message}", error.hint or "docs/configuration.md has all keys"
+        ) from None
+    return items_of(data)
+
+
+def read_file(path: Path, *, in_project: bool) -> list[Item]:
+    """Return the items of the file at ``path``, none where there is none. No link is followed to it.
+
+    Raises:
+        SandboxError: it can't be read, or taken.
+    """
+    try:
+        data = read_regular(path, MAX_SIZE, own=not in_project)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise SandboxError(f"read {path}: {reason}", "it must be a regular file of yours") from None
+    try:
+        return parse(data.decode("utf-8"), path, in_project=in_project)
+    except UnicodeDecodeError:
+        raise SandboxError(f"read {path}: it is not UTF-8", "TOML files are") from None
+
+
+def read_accepted(record: Record) -> list[Item]:
+    """Return the items of the project's file that were accepted last."""
+    try:
+        data = json.loads(read_regular(record.folder / TRUSTED, MAX_SIZE, own=True))
+        return [Item(session, key, tuple(value)) for session, key, value in data]
+    except (OSError, ValueError, TypeError):
+        return []
+
+
+def encode_accepted(items: list[Item]) -> bytes:
+    """Return what ``trusted-config`` holds."""
+    return json.dumps([[item.session, item.key, list(item.value)] for item in items], indent=1).encode() + b"\n"
+
+
+def effective(current: list[Item], accepted: list[Item]) -> tuple[list[Item], list[Item]]:
+    """Return (items of the project's file that count, those that don't)."""
+    counts = [item for item in current if not item.loosens or item in accepted]
+    counts += [item for item in accepted if not item.loosens and item not in current]
+    return counts, [item for item in current if item not in counts]
+
+
+def below_project(name: str, record: Record) -> str:
+    """Return the path below the project that ``protect`` and ``hide`` name.
+
+    Raises:
+        SandboxError: it leads out of the project, or to the venv.
+    """
+    path = os.path.normpath(os.path.join(record.project, name))
+    project, venv = str(record.project), str(record.venv)
+    if path == project or not is_below(path, project) or is_below(path, venv) or is_below(venv, path):
+        raise SandboxError(f"read settings: {name!r} must be a path below the project, and not the venv's")
+    return path
+
+
+def words_of(item: Item, record: Record, settings: Settings) -> list[str]:
+    """Return the options that an item comes to."""
+    key, value = item.key, item.value
+    if key == "network":
+        return ["--share-net" if value[0] == "true" else "--unshare-net"]
+    if key in ("protect", "hide"):
+        path = below_project(value[0], record)
+        if not os.path.lexists(path) or os.path.realpath(path) != path:
+            settings.absent.append(path)
+            return []
+        if key == "protect":
+            return ["--ro-bind-try", path, path]
+        return ["--tmpfs", path] if os.path.isdir(path) else ["--ro-bind", "/dev/null", path]
+    if key in ("read-only", "read-write"):
+        paths = [os.path.join(record.project, _expand(word, record)) for word in (*value, value[0])[:2]]
+        return ["--ro-bind" if key == "read-only" else "--bind", *map(os.path.normpath, paths)]
+    return list(value) if key == "options" else [OPTION_OF[key], *value]
+
+
+def _expand(word: str, record: Record) -> str:
+    return str(record.home) + word[1:] if word == "~" or word.startswith("~/") else word
+
+
+def _add(settings: Settings, items: list[Item], record: Record, origin: Path, kind: str) -> None:
+    for item in items:
+        if item.session not in ("", kind):
+            continue
+        if item.key == "env.pass":
+            settings.options.env.append(("pass", item.value[0]))
+            settings.origins.append((f"pass {item.value[0]}", str(origin)))
+            continue
+        words = words_of(item, record, settings)
+        if words:
+            settings.options.merge(sort_options(words, where=str(origin), stored=True))
+            settings.origins.append((" ".join(words), str(origin)))
+
+
+def read_settings(record: Record, kind: str) -> Settings:
+    """Return what both files say for a kind of session; the project's comes after the user's.
+
+    Raises:
+        SandboxError: one of them can't be read or taken.
+    """
+    settings = Settings()
+    own = user_path(record)
+    if not is_below(str(own), str(record.project)):  # else a session could have written it
+        _add(settings, read_file(own, in_project=False), record, own, kind)
+    shared = project_path(record)
+    counts, ignored = effective(read_file(shared, in_project=True), read_accepted(record))
+    _add(settings, counts, record, shared, kind)
+    settings.ignored = ignored
+    return settings
+
+
+def say_ignored(record: Record, settings: Settings) -> None:
+    """Say in one line what of the project's file doesn't count yet."""
+    if settings.ignored:
+        keys = ", ".join(dict.fromkeys(item.key for item in settings.ignored))
+        text = f"sandbox-venv: warning: {project_path(record)} loosens the sandbox ({keys}): ignored (to accept: "
+        os.write(2, os.fsencode(text + "sandbox-venv trust)\n"))
+
+
+def stamped(record: Record, settings: Settings) -> list[str]:
+    """Return the paths that make a plan stale when they change."""
+    return [
+        str(user_path(record)), str(project_path(record)), str(record.folder / TRUSTED), *settings.absent,
+    ]  # fmt: skip

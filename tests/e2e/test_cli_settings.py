@@ -1,0 +1,80 @@
+"""Configuration files and what they do to real sessions; trust."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.harness import Venv
+
+pytestmark = pytest.mark.e2e
+
+LOOK = (
+    "import json, os; print(json.dumps({'net': open('/proc/net/dev').read().count(':'), 'mode': os.environ.get('MODE'), "
+    "'docs': os.access('docs', os.W_OK), 'srv': os.path.exists('/srv'), 'hidden': os.listdir('hidden')}))"
+)
+
+
+@pytest.fixture
+def backend() -> str:
+    return "native"
+
+
+def look(venv: Venv, **more: object) -> dict[str, object]:
+    return dict(json.loads(venv.python(LOOK, **more).check().stdout))
+
+
+def settle(venv: Venv, text: str) -> None:
+    venv.user.write(venv.project / "pyproject.toml", f"[tool.sandbox-venv]\n{text}")
+
+
+def test_settings_tighten_at_once_and_loosen_when_trusted(venv: Venv) -> None:
+    for name in ("docs", "hidden"):
+        venv.user.makedirs(venv.project / name)
+    venv.user.write(venv.project / "hidden/x", "x")
+    before = look(venv)
+    assert (before["docs"], before["srv"], before["hidden"]) == (True, False, ["x"])
+    settle(venv, 'network = false\nprotect = ["docs"]\nhide = ["hidden"]\nread-only = ["/srv"]\nenv.set.MODE = "x"\n')
+    tight = {"net": 1, "mode": None, "docs": False, "srv": False, "hidden": []}
+    assert look(venv) == tight
+    said = venv.python("pass").stderr
+    assert said == "", "the warning comes with a compile, not with each start"
+    done = venv.sandbox("trust").check()
+    assert "+ loosens  read-only = /srv" in done.stdout
+    assert look(venv) == {**tight, "mode": "x", "srv": True}
+    settle(venv, 'network = true\nread-write = ["/"]\n')
+    done = venv.python(LOOK).check()
+    assert json.loads(done.stdout) == {**tight, "mode": None}
+    assert "pyproject.toml loosens the sandbox (network, read-write): ignored" in done.stderr
+
+
+def test_options_of_a_call_win_over_settings(venv: Venv) -> None:
+    for name in ("docs", "hidden"):
+        venv.user.makedirs(venv.project / name)
+    shared = look(venv)["net"]
+    settle(venv, "network = false")
+    assert look(venv)["net"] == 1
+    assert look(venv, env={"BWRAP_ARGS": "--share-net"})["net"] == shared
+    venv.wrap("--share-net").check()
+    assert look(venv)["net"] == shared
+
+
+def test_the_users_own_settings_count_for_every_venv(venv: Venv) -> None:
+    for name in ("docs", "hidden"):
+        venv.user.makedirs(venv.project / name)
+    config = venv.user.home / ".config/sandbox-venv/config.toml"
+    venv.user.makedirs(config.parent)
+    venv.user.write(config, 'env.set.MODE = "own"\n')
+    assert look(venv)["mode"] == "own"
+    status = json.loads(venv.sandbox("status", "--json").check().stdout)
+    assert {"option": "--setenv MODE own", "from": str(config)} in status["options"]
+
+
+def test_an_unknown_key_stops_the_start_with_the_nearest_name(venv: Venv) -> None:
+    settle(venv, "netwrok = false")
+    done = venv.python("pass")
+    assert done.status == 125
+    assert "unknown key 'netwrok'" in done.stderr
+    assert "did you mean 'network'?" in done.stderr
+    assert "Traceback" not in done.stderr
