@@ -51,7 +51,8 @@ def remove_tree(path: Path) -> None:
 
     def retry(function: Any, name: str, _: Any) -> None:
         with contextlib.suppress(OSError):
-            os.chmod(os.path.dirname(name), 0o700)
+            if os.fspath(name) != os.fspath(path):  # never what is above the tree
+                os.chmod(os.path.dirname(name), 0o700)
             if os.path.isdir(name) and not os.path.islink(name):
                 os.chmod(name, 0o700)
             function(name)
