@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..plan.options import ALWAYS, ARITY, REFUSED
+from ..policy.schema import config_schema
 from ..usage import COMMANDS
 
 VARIABLES = (
@@ -84,6 +85,18 @@ def option_rows() -> list[tuple[str, str]]:
     ]
 
 
+def setting_rows() -> list[tuple[str, str, str]]:
+    """Return (key, kind of value, what it does) of the configuration files, from their schema."""
+    kinds = {"boolean": "true or false", "array": "list", "object": "table"}
+    rows = []
+    for key, item in config_schema()["$defs"]["session"]["properties"].items():
+        if "properties" not in item:
+            rows.append((key, kinds[item["type"]], item["description"]))
+        for name, inner in item.get("properties", {}).items():
+            rows.append((f"{key}.{name}", kinds[inner["type"]], inner["description"]))
+    return rows
+
+
 def reference() -> str:
     """Return ``docs/reference.md``."""
     out = [
@@ -103,6 +116,10 @@ def reference() -> str:
     out += [f"| `{option}` | {what} |" for option, what in option_rows()]
     out += ["", "Not taken:", "", "| option | why |", "|---|---|"]
     out += [f"| `{option}` | {why} |" for option, why in sorted(REFUSED.items())]
+    out += ["", "## Settings", "", "In `~/.config/sandbox-venv/config.toml`, in `[tool.sandbox-venv]` of the project's"]
+    out += ["pyproject.toml, or in a table `run` or `install` there, for that kind of session alone. More is in"]
+    out += ["[configuration.md](configuration.md).", "", "| key | value | |", "|---|---|---|"]
+    out += [f"| `{key}` | {kind} | {what} |" for key, kind, what in setting_rows()]
     for title, rows in (("Environment variables", VARIABLES), ("Exit status", STATUSES), ("Files", FILES)):
         out += ["", f"## {title}", "", "| | |", "|---|---|", *(f"| `{name}` | {what} |" for name, what in rows)]
     return "\n".join(out) + "\n"
