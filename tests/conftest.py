@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.harness import (
     BACKENDS,
@@ -23,6 +24,10 @@ from tests.harness import (
     plant_secrets,
 )
 from tests.support.users import clean_up, new_user
+
+# Machines that run this are busy: how long an example takes says nothing about the code.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 BASE = pytest.StashKey[Base]()
 
