@@ -150,7 +150,8 @@ def dispatch(words: list[str]) -> int:
     known = [*COMMANDS, *MODULES]
     if words[:1] == ["help"] and words[1] in known:
         words = [words[1], "--help"]
-    if words and words[0] in known and not (words[0] != "wrap" and os.path.isdir(words[0]) and len(words) == 1):
+    is_venv = len(words) == 1 and os.path.isfile(os.path.join(words[0], "pyvenv.cfg"))
+    if words and words[0] in known and not is_venv:
         if words[0] not in RAW and words[1:2] in (["-h"], ["--help"]):
             sys.stdout.write(help_text(words[0]))
             return 0

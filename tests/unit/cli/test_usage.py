@@ -67,3 +67,10 @@ def test_help_by_any_of_its_names(words):
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (overview() if len(words) == 1 else help_text("run" if words[0] == "run" else "why"))
+
+
+def test_a_directory_with_a_commands_name_is_no_venv(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "completion").mkdir()
+    assert cli.main(["completion"]) == 125
+    assert "a shell is needed" in capsys.readouterr().err
