@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from .inside import init
+from .inside.config import Config
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def memory_file(data: bytes) -> int:
 
 
 def arguments(
-    plan: Plan, options: Sequence[bytes], config: init.Config, passed: list[int]
+    plan: Plan, options: Sequence[bytes], config: Config, passed: list[int]
 ) -> tuple[list[bytes], int, int]:
     """Return bwrap's argv and the pipe of its --info-fd; the descriptors that it needs are added to ``passed``."""
     reader, writer = os.pipe()
@@ -47,7 +48,7 @@ def arguments(
     return [*argv, b"/proc/self/fd/%d" % code, b"%d" % blob], reader, writer
 
 
-def spawn(plan: Plan, options: Sequence[bytes], config: init.Config, descriptors: Sequence[int]) -> tuple[int, int]:
+def spawn(plan: Plan, options: Sequence[bytes], config: Config, descriptors: Sequence[int]) -> tuple[int, int]:
     """Start the sandbox; return our child's pid and init's pid (0 where bwrap ended before it had one).
 
     All signals are blocked when this is called, and stay blocked in bwrap: the terminal's signals are for the

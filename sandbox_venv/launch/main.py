@@ -14,6 +14,7 @@ from . import environ, outside, planfile, slots
 from .call import install_variant, variant_of
 from .failure import LaunchError, guarded
 from .inside import init
+from .inside.config import Config
 from .waiter import Waiter, block_signals, end_like, ignored_signals
 
 
@@ -33,9 +34,9 @@ def load(folder: bytes, kind: bytes, variant: bytes) -> planfile.Plan:
             return plan
     except (planfile.PlanError, KeyError):
         pass
-    from ..plan.store import compile_stored
+    from ..refresh import compile_fresh
 
-    return compile_stored(folder, kind, variant)
+    return compile_fresh(folder, kind, variant)
 
 
 def session_kind(plan: planfile.Plan, name: bytes, args: list[bytes]) -> bytes:
@@ -128,9 +129,9 @@ class Session:
         closing = outside.add(self.plan, self.slots, self.argv, self.cwd)
         return self.plan.base + self.slots.options + closing + self.plan.tail
 
-    def config(self, writer: int) -> init.Config:
+    def config(self, writer: int) -> Config:
         """Return what init is told."""
-        config = init.Config()
+        config = Config()
         config.status_fd = writer
         config.ignored, config.mask, config.closed = self.ignored, self.mask, self.closed
         config.keep = self.keep()
@@ -174,7 +175,7 @@ class Session:
         return status
 
 
-def spawn_native(plan: planfile.Plan, options: list[bytes], config: init.Config) -> int:
+def spawn_native(plan: planfile.Plan, options: list[bytes], config: Config) -> int:
     """Start the sandbox by direct system calls; return init's pid."""
     from . import linux, native
     from .inside import landlock

@@ -11,40 +11,45 @@ from pathlib import Path
 
 from .subject import Base
 
-MODULES = ("landlock", "init")
+MODULES = ("config", "landlock", "init")
+"""In the order in which they import each other; ``landlock`` may fail where there is no ctypes."""
+
+_HEAD = """\
+import marshal, sys
+def load(name, code):
+    module = type(sys)("inside." + name)
+    module.__package__ = "inside"
+    try:
+        exec(code, module.__dict__)
+    except ImportError:
+        return
+    sys.modules["inside." + name] = module
+    setattr(inside, name, module)
+inside = sys.modules["inside"] = type(sys)("inside")
+inside.__path__ = []
+"""
+_FOOT = "inside.init.main(int(sys.argv[1]))\n"
+
+
+def _sources() -> dict[str, str]:
+    folder = resources.files("sandbox_venv.launch.inside")
+    return {name: folder.joinpath(f"{name}.py").read_text(encoding="utf-8") for name in MODULES}
 
 
 def bundle_source() -> str:
-    """Return the source of landlock and init as one module, ``landlock`` being a namespace in it."""
-    folder = resources.files("sandbox_venv.launch.inside")
-    text = {name: folder.joinpath(f"{name}.py").read_text(encoding="utf-8") for name in MODULES}
-    return (
-        "import sys\n"
-        "landlock = type(sys)('landlock')\n"
-        f"exec(compile({text['landlock']!r}, 'landlock.py', 'exec'), landlock.__dict__)\n"
-        "sys.modules['landlock'] = landlock\n"
-        f"exec(compile({text['init']!r}, 'init.py', 'exec'))\n"
-    )
+    """Return the source of the package ``launch.inside`` as one module."""
+    loads = [f"load({name!r}, compile({text!r}, {name + '.py'!r}, 'exec'))\n" for name, text in _sources().items()]
+    return _HEAD + "".join(loads) + _FOOT
 
 
 def bundle_code() -> bytes:
     """Return the same as a ``.pyc`` for an interpreter like this one: an unchecked-hash pyc (PEP 552)."""
-    folder = resources.files("sandbox_venv.launch.inside")
-    code = {
-        name: compile(
-            folder.joinpath(f"{name}.py").read_text(encoding="utf-8"), f"{name}.py", "exec", dont_inherit=True
-        )
-        for name in MODULES
-    }
-    stub = (
-        "import marshal, sys\n"
-        "landlock = type(sys)('landlock')\n"
-        f"exec(marshal.loads({marshal.dumps(code['landlock'])!r}), landlock.__dict__)\n"
-        "sys.modules['landlock'] = landlock\n"
-        f"exec(marshal.loads({marshal.dumps(code['init'])!r}))\n"
-    )
+    stub = _HEAD
+    for name, text in _sources().items():
+        code = compile(text, f"{name}.py", "exec", dont_inherit=True)
+        stub += f"load({name!r}, marshal.loads({marshal.dumps(code)!r}))\n"
     header = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8)
-    return header + marshal.dumps(compile(stub, "init", "exec", dont_inherit=True))
+    return header + marshal.dumps(compile(stub + _FOOT, "init", "exec", dont_inherit=True))
 
 
 def init_code(base: Base) -> bytes:

@@ -6,7 +6,7 @@ import os
 import shlex
 from collections.abc import Sequence
 
-from ..launch.inside.init import Config
+from ..launch.inside.config import Config
 from ..launch.planfile import Plan
 
 

@@ -1,7 +1,7 @@
 """PID 1 inside: checks the mounts, closes what isn't the program's, starts it, reaps, forwards signals.
 
-Stands alone and keeps to Python 3.8 syntax: on ``native`` it is called in the forked launcher, on ``bwrap``
-the venv's base interpreter runs it as ``python -I -S init.py FD``, where FD holds what :func:`pack` wrote.
+This package stands alone and keeps to Python 3.8 syntax: on ``native`` it is called in the forked launcher, on
+``bwrap`` the venv's base interpreter runs it (``plan/bundle.py``) with a descriptor of what ``Config.pack`` wrote.
 The protocol is in docs/architecture.md, "Processes and their protocol".
 """
 
@@ -10,8 +10,9 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]  # what signal is a slow wrapper of
 import os
 import stat
-import sys
 import time
+
+from .config import Config, unpack
 
 FAILED_VERIFY, FAILED_LIMITS, FAILED_LANDLOCK, FAILED_SECCOMP, FAILED_CHDIR, FAILED_EXEC = 2, 3, 4, 5, 6, 7
 STOPPED, CONTINUED, ENDED, FAILED = 0x81, 0x82, 0x83, 0x84
@@ -27,64 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import ModuleType
     from typing import NoReturn
-
-_NUMBERS = ("status_fd", "ignored", "mask", "closed", "listen_fds", "nested")
-_LISTS = ("env", "argv", "verify", "cwd", "keep", "rlimits")
-
-
-class Config:
-    """What init is told.
-
-    Attributes:
-        status_fd: the status pipe's writing end.
-        ignored, mask: the caller's ignored and blocked signals, bit sets by signal number.
-        closed: bit set of descriptors 0-2 that the caller had closed.
-        listen_fds: whether LISTEN_PID must name the program's process.
-        nested: whether sandboxes inside are wanted: a Landlock ruleset on files would forbid them to mount.
-        env: the program's environment, NAME=VALUE.
-        argv: the program and its arguments.
-        verify: mount point, device, inode in turn.
-        cwd: the program's directory (one item).
-        keep: numbers of descriptors that stay open.
-        rlimits: limits of the program, ``number=soft:hard``.
-    """
-
-    __slots__ = _NUMBERS + _LISTS
-    status_fd: int
-    ignored: int
-    mask: int
-    closed: int
-    listen_fds: int
-    nested: int
-    env: list[bytes]
-    argv: list[bytes]
-    verify: list[bytes]
-    cwd: list[bytes]
-    keep: list[bytes]
-    rlimits: list[bytes]
-
-    def pack(self) -> bytes:
-        """Return it as bytes: numbers, then lists, each headed by its length."""
-        items = [b"%d" % getattr(self, name) for name in _NUMBERS]
-        for name in _LISTS:
-            values = getattr(self, name)
-            items.append(b"%d" % len(values))
-            items.extend(values)
-        return b"\0".join(items)
-
-
-def unpack(data: bytes) -> Config:
-    """Return what :meth:`Config.pack` packed."""
-    items = data.split(b"\0")
-    config = Config()
-    for at, name in enumerate(_NUMBERS):
-        setattr(config, name, int(items[at]))
-    at = len(_NUMBERS)
-    for name in _LISTS:
-        count = int(items[at])
-        setattr(config, name, items[at + 1 : at + 1 + count])
-        at += 1 + count
-    return config
 
 
 class Stop(Exception):
@@ -349,13 +292,7 @@ def main(fd: int) -> NoReturn:
             break
         data += chunk
     try:
-        import landlock  # type: ignore[import-not-found]  # put in sys.modules by the bundle (plan/bundle.py)
-
-        landlock.restrict_reopen  # noqa: B018
+        from . import landlock
     except (ImportError, AttributeError):  # an interpreter without ctypes
-        landlock = None
+        run(unpack(data), None)
     run(unpack(data), landlock)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))
