@@ -150,9 +150,19 @@ static int is_surely_shown(const char *path)
 	return is_shown(*path == '/' ? path : session.cwd);
 }
 
+/* Tell whether this is uv's question to an interpreter: launch/outside.py, find_probe. */
+static int is_probe(char **args)
+{
+	static const char code[] = "import sys; sys.path = [__import__(\"os\").fsdecode(b\"";
+	return args[0] && args[1] && args[2] && args[3] && !strcmp(args[0], "-I") && !strcmp(args[1], "-B") &&
+	       !strcmp(args[2], "-c") && starts_with(args[3], code);
+}
+
 int names_script_outside(void)
 {
 	const char *path = "";
+	if (is_probe(call.argv + 1))
+		return 1;
 	return is_python() && python_main(call.argv + 1, &path) == 'f' && *path && !is_surely_shown(path);
 }
 

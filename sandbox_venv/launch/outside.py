@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from .planfile import Plan
     from .slots import Slots
 
+PROBE = (b"-I", b"-B", b"-c")
+PROBE_CODE = b'import sys; sys.path = [__import__("os").fsdecode(b"'
+"""How uv asks an interpreter about itself: uv-python/src/interpreter.rs"""
+
 PYTHONS = (b"python", b"pypy", b"python-freethreaded")
 INSIDE_ITS_OWN = (b"/dev/", b"/proc/")
 
@@ -140,6 +144,40 @@ def make_folders(plan: Plan, folders: list[bytes]) -> tuple[list[bytes], list[by
     return options, closing
 
 
+def find_probe(argv: list[bytes]) -> bytes:
+    """Return the directory that uv's question to an interpreter imports from, b"" where this is none.
+
+    It lies in uv's cache, which no sandbox sees, and is named in the code.
+    """
+    if len(argv) != 5 or tuple(argv[1:4]) != PROBE or not argv[4].startswith(PROBE_CODE):
+        return b""
+    path = argv[4][len(PROBE_CODE) :].partition(b'")] + sys.path; from python.')[0]
+    plain = path[:1] == b"/" and os.path.normpath(path) == path and b"\\" not in path and b'"' not in path
+    return path if plain and os.path.basename(path)[:4] == b".tmp" else b""
+
+
+def add_probe(plan: Plan, filled: Slots, path: bytes) -> list[bytes]:
+    """Show that one directory, read-only, where it is the caller's own and looks like uv's; return closing options."""
+    try:
+        fd = slots.open_path(os.path.realpath(os.path.dirname(path)) + b"/" + os.path.basename(path))
+    except OSError:
+        return []
+    status = os.fstat(fd)
+    try:
+        names = os.listdir(b"/proc/self/fd/%d" % fd) if status.st_uid == os.geteuid() else []
+    except OSError:
+        names = []
+    if b"python" not in names or len(names) > 4:
+        os.close(fd)
+        return []
+    options, closing = make_folders(plan, [os.path.dirname(path)])
+    for pin in closing[1::2]:
+        filled.forget(pin)
+    filled.options += options
+    filled.add(b"--ro-bind-fd", fd, settle(plan, path), status)
+    return closing
+
+
 def add(plan: Plan, filled: Slots, argv: list[bytes], cwd: bytes) -> list[bytes]:
     """Add the caller's directory and main script to the filled slots; return options that close what was opened."""
     folders = [] if plan.meta.get(b"chdir") or is_shown(plan, cwd) else [cwd]
@@ -152,6 +190,9 @@ def add(plan: Plan, filled: Slots, argv: list[bytes], cwd: bytes) -> list[bytes]
     filled.options += options
     if script and not opened and os.path.dirname(script) == home:
         check_point(plan, script)
+    probe = find_probe(argv)
+    if probe and not is_shown(plan, probe):
+        closing += add_probe(plan, filled, probe)
     if opened:
         if os.path.dirname(script) == home:
             slots.make_point(plan.meta[b"private-home"], os.path.basename(script), directory=False)

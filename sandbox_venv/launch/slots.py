@@ -129,6 +129,10 @@ class Slots:
         self.options += [option, b"%d" % fd, target]
         self.verify += [target, b"%d" % status.st_dev, b"%d" % status.st_ino]
 
+    def forget(self, target: bytes) -> None:
+        """Forget what is to be verified at or below a mount point that is about to be mounted over."""
+        self._cover(target)
+
     def _cover(self, target: bytes) -> None:
         """Forget what is to be verified at or below a mount point that is mounted over."""
         below = target + b"/"

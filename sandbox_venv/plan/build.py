@@ -69,6 +69,10 @@ def base_of(record: Record) -> Base:
     info = record.base
     names = [os.fspath(path) for path, _ in info.links]
     names += [target for _, target in info.links if target.startswith("/")]
+    for path, _ in info.links:  # a link to a directory on the way: uv's cpython-3.12-linux-x86_64-gnu
+        real = os.path.realpath(path)
+        if is_below(str(info.executable), real) and real not in ("/", str(info.executable)):
+            names.append(str(path) + str(info.executable)[len(real) :])
     return Base(
         executable=str(info.executable),
         prefix=str(info.prefix),

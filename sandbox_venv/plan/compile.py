@@ -108,7 +108,7 @@ def lay_out(
             moved = operation
         mount_point(layout, subject, moved, project_bound=subject.project in replaced)
         add_operation(layout, moved, roots, request.cwd, "your option")
-    base = lines_of(exposure, ["/"], [home, subject.project])
+    base = lines_of(exposure, ["/"], [home, subject.project, "/tmp"])  # noqa: S108 - what lies there comes later
     return layout, base, bottom
 
 
@@ -139,7 +139,7 @@ def stamps(subject: Subject, request: Request, extra: Sequence[str]) -> list[byt
     if subject.venv:
         paths.append(f"{subject.venv}/pyvenv.cfg")
     if subject.originals:
-        paths.append(subject.originals)
+        paths += [subject.originals, subject.bin]  # the outer one: a tool outside may have installed something
     paths += [f"{subject.project}/.env", str(subject.folder.parents[1] / "venvs"), str(subject.folder / "record.json")]
     if request.bwrap:
         paths.append(request.bwrap)
@@ -166,6 +166,8 @@ def compile_plan(
         if (path, reason) not in in_tmp:
             system.exposure.expose(path, reason)
     layout, shown, bottom = lay_out(subject, request, policy, system)
+    for words, why in lines_of(system.exposure, ["/tmp"], [subject.home, subject.project]):  # noqa: S108 - the host's
+        layout.option(words, why=why)
     for path, reason in in_tmp:  # below the sandbox's own /tmp, which is mounted after what the host shows
         layout.option(("--ro-bind-try", os.path.realpath(path), path), why=reason)
     covered = [target for target in _covered_targets(request.user.operations) if target != "/"]

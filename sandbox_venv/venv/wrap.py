@@ -203,6 +203,47 @@ def wrap_venv(
             raise files.as_error(f"wrap {str(path)!r}", error) from None
 
 
+def take_in(record: Record, state: StateDir) -> list[str]:
+    """Wrap what a tool outside put into ``bin/`` of a wrapped venv, forget what it removed; return the names.
+
+    Raises:
+        SandboxError: it can't be done.
+    """
+    with state.lock(record.folder):
+        current = find_record(state, record.venv)
+        if current is None or not (record.venv / "sandbox" / "bin").is_dir():
+            return []
+        try:
+            return _take_in(current, state)
+        except OSError as error:
+            raise files.as_error(f"wrap what is new in {str(record.venv / 'bin')!r}", error) from None
+
+
+def _take_in(record: Record, state: StateDir) -> list[str]:
+    tree = open_tree(record.venv)
+    try:
+        clear_stage(tree)
+        there = set(os.listdir(tree.bin))
+        items = [item for item in _originals_in_bin(tree, record) if is_entry(item)]
+        gone = [name for name in record.entries if name not in there and name != SHELL and not keeps_copy(name)]
+        if items or gone:
+            for name in gone:
+                files.remove(tree.originals, name)
+            found = _manifest(tree, [item.name for item in items], record)
+            found = {name: thing for name, thing in found.items() if name not in gone}
+            record = dataclasses.replace(record, entries=_entries(tree, items), found=found)
+            _keep_copies(state, tree, record, [item.name for item in items])
+            _set_apart(tree, items)
+            _stage_all(tree, record)
+            write_record(state, record)
+            _commit(tree, record, items)
+        else:
+            os.rmdir(STAGE, dir_fd=tree.sandbox)
+    finally:
+        tree.close()
+    return sorted(item.name for item in items)
+
+
 def _roll_back(tree: Tree, record: Record, made: Sequence[str]) -> None:
     """Undo what a first wrap did before it changed any entry point: the disk was full, say."""
     if "sandbox" in made:

@@ -1,0 +1,48 @@
+"""A plan is stale or missing (cold): what changed outside is noticed first, then the plan is compiled."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from .errors import SandboxError
+from .launch.planfile import Plan
+from .plan.store import compile_stored
+from .state import StateDir
+from .venv.record import read_record
+from .venv.tree import shown
+from .venv.wrap import take_in
+
+
+def notice(folder: bytes) -> None:
+    """Wrap what a tool outside (uv) put into a wrapped venv's ``bin/``, and say so in one line.
+
+    Raises:
+        SandboxError: the venv was made anew: nothing in it is wrapped.
+    """
+    place = Path(os.fsdecode(folder))
+    state = StateDir(place.parents[1])
+    if place.parent != state.registry_dir:
+        return
+    record = read_record(place)
+    if not os.path.isdir(record.venv):
+        return  # said when the plan is compiled
+    if not os.path.isdir(record.venv / "sandbox" / "bin"):
+        raise SandboxError(
+            f"start in {str(record.venv)!r}: it was made anew since it was wrapped, and is plain now",
+            f"wrap it again, its options are kept: sandbox-venv wrap {record.venv}",
+        )
+    names = take_in(record, state)
+    if names:
+        listed = ", ".join(map(shown, names[:8])) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+        os.write(2, os.fsencode(f"sandbox-venv: wrapped what was installed from outside: {listed}\n"))
+
+
+def compile_fresh(folder: bytes, kind: bytes, variant: bytes) -> Plan:
+    """Compile the plan that a start asks for, store it and return it.
+
+    Raises:
+        SandboxError: it can't be compiled, or the venv isn't what was wrapped.
+    """
+    notice(folder)
+    return compile_stored(folder, kind, variant)
