@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from tests.harness import Venv
+from tests.harness import Terminal, Venv
+from tests.support.process import Argument
 
 pytestmark = pytest.mark.e2e
 
@@ -36,7 +37,7 @@ def test_settings_tighten_at_once_and_loosen_when_trusted(venv: Venv) -> None:
     before = look(venv)
     assert (before["docs"], before["srv"], before["hidden"]) == (True, False, ["x"])
     settle(venv, 'network = false\nprotect = ["docs"]\nhide = ["hidden"]\nread-only = ["/srv"]\nenv.set.MODE = "x"\n')
-    tight = {"net": 1, "mode": None, "docs": False, "srv": False, "hidden": []}
+    tight: dict[str, object] = {"net": 1, "mode": None, "docs": False, "srv": False, "hidden": []}
     assert look(venv) == tight
     said = venv.python("pass").stderr
     assert said == "", "the warning comes with a compile, not with each start"
@@ -78,3 +79,21 @@ def test_an_unknown_key_stops_the_start_with_the_nearest_name(venv: Venv) -> Non
     assert "unknown key 'netwrok'" in done.stderr
     assert "did you mean 'network'?" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_on_a_terminal_trust_asks_and_colours_unless_told_not_to(venv: Venv) -> None:
+    settle(venv, 'libs = ["libz.so.1"]\n')
+    argv: list[Argument] = [venv.tool.command, "trust"]
+    with Terminal(venv.user, argv, cwd=venv.project, env={"TERM": "xterm"}) as terminal:
+        terminal.expect(r"\x1b\[33mloosens")
+        terminal.expect("Accept all of this as it is now")
+        terminal.send("n\n")
+        terminal.expect("nothing was accepted")
+        assert terminal.wait().status == 1
+    with Terminal(venv.user, argv, cwd=venv.project, env={"TERM": "xterm", "NO_COLOR": "1"}) as terminal:
+        terminal.expect("Accept all of this as it is now")
+        terminal.send("y\n")
+        terminal.expect("trusted as it is now")
+        done = terminal.wait()
+    assert done.status == 0
+    assert "\x1b[3" not in done.stdout

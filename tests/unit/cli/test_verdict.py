@@ -1,6 +1,7 @@
 """Which mount decides about a path: the last that lies over it, through the plan's own links."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -11,9 +12,9 @@ from sandbox_venv.launch.planfile import SECTIONS, Plan
 
 @dataclass
 class Lines:
-    base: list = field(default_factory=list)
-    slots: list = field(default_factory=list)
-    tail: list = field(default_factory=list)
+    base: list[Any] = field(default_factory=list)
+    slots: list[Any] = field(default_factory=list)
+    tail: list[Any] = field(default_factory=list)
     plan: Plan = field(default_factory=lambda: Plan([b""] * SECTIONS))
 
 

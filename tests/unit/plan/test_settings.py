@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 
@@ -15,20 +16,25 @@ from sandbox_venv.policy.schema import config_schema
 class Record:
     """As much of a record as settings look at."""
 
-    home: object
-    project: object
-    venv: object
-    folder: object
+    home: Path
+    project: Path
+    venv: Path
+    folder: Path
+
+    @property
+    def own(self) -> Path:
+        return self.home / ".config/sandbox-venv/config.toml"
+
+    @property
+    def shared(self) -> Path:
+        return self.project / "pyproject.toml"
 
 
 @pytest.fixture
 def record(tmp_path):
     for name in ("home/.config/sandbox-venv", "proj/.venv", "proj/docs", "state"):
         (tmp_path / name).mkdir(parents=True)
-    found = Record(tmp_path / "home", tmp_path / "proj", tmp_path / "proj/.venv", tmp_path / "state")
-    found.own = found.home / ".config/sandbox-venv/config.toml"
-    found.shared = found.project / "pyproject.toml"
-    return found
+    return Record(tmp_path / "home", tmp_path / "proj", tmp_path / "proj/.venv", tmp_path / "state")
 
 
 def share(record, text):
