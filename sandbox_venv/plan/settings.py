@@ -159,11 +159,19 @@ def encode_accepted(items: list[Item]) -> bytes:
     return json.dumps([[item.session, item.key, list(item.value)] for item in items], indent=1).encode() + b"\n"
 
 
-def effective(current: list[Item], accepted: list[Item]) -> tuple[list[Item], list[Item]]:
-    """Return (items of the project's file that count, those that don't)."""
-    counts = [item for item in current if not item.loosens or item in accepted]
+def effective(current: list[Item], accepted: list[Item], kind: str = "run") -> tuple[list[Item], list[Item]]:
+    """Return (items of the project's file that count in such a session, those that don't).
+
+    Less environment steers an installer, too: without PIP_INDEX_URL it asks the public index. So what was not accepted
+    takes no variable from an install session.
+    """
+    counts = [
+        item
+        for item in current
+        if item in accepted or not (item.loosens or (item.key == "env.drop" and kind == "install"))
+    ]
     counts += [item for item in accepted if not item.loosens and item not in current]
-    return counts, [item for item in current if item not in counts]
+    return counts, [item for item in current if item not in counts and item.session in ("", kind)]
 
 
 def below_project(name: str, record: Record) -> str:
@@ -227,7 +235,7 @@ def read_settings(record: Record, kind: str) -> Settings:
     if not is_below(str(own), str(record.project)):  # else a session could have written it
         _add(settings, read_file(own, in_project=False), record, own, kind)
     shared = project_path(record)
-    counts, ignored = effective(read_file(shared, in_project=True), read_accepted(record))
+    counts, ignored = effective(read_file(shared, in_project=True), read_accepted(record), kind)
     _add(settings, counts, record, shared, kind)
     settings.ignored = ignored
     return settings

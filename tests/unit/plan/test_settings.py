@@ -123,6 +123,14 @@ def test_the_projects_file_loosens_only_once_it_was_accepted(record):
     )
 
 
+def test_what_was_not_accepted_takes_no_variable_from_an_installer(record):
+    share(record, 'env.drop = ["PIP_INDEX_URL"]')
+    assert words(read_settings(record, "run")) == ["--unsetenv PIP_INDEX_URL"]
+    assert words(read_settings(record, "install")) == []
+    accept(record)
+    assert words(read_settings(record, "install")) == ["--unsetenv PIP_INDEX_URL"]
+
+
 def test_the_users_own_file_counts_at_once_and_the_projects_wins(record):
     record.own.write_text('network = true\n[install]\nlibs = ["libx.so.1"]\n[run.env]\npass = ["MODE"]\n')
     share(record, "network = false")
