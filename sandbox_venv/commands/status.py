@@ -11,8 +11,6 @@ from ..after import NOTES
 from ..errors import SandboxError
 from ..launch import planfile
 from ..plan.explain import in_force
-from ..plan.options import cut_options
-from ..plan.settings import read_settings
 from ..plan.store import why_compile
 from ..run import find_venv
 from ..state import StateDir, open_state, read_regular
@@ -21,10 +19,10 @@ from ..venv.inspect import locate
 from ..venv.record import RECORD, Record, find_record, read_record
 from .common import GREEN, RED, YELLOW, age, paint, refuse_rest, say, say_json, take_flag
 from .drift import find_drift
+from .origins import option_rows
 from .verify import take_venv
 
 LAST_NOTES = 5
-CONTROL = ("BWRAP_ARGS", "SANDBOX_SECCOMP_ALLOW", "SANDBOX_USE_PIP_CACHE", "SANDBOX_ENV")
 
 
 def plan_state(record: Record, kind: str) -> dict[str, Any] | None:
@@ -47,25 +45,6 @@ def plan_state(record: Record, kind: str) -> dict[str, Any] | None:
     }
 
 
-def options_of(record: Record) -> list[dict[str, str]]:
-    """Return the options in force, the last word last, and where each comes from."""
-    try:
-        own = read_settings(record, "run").origins
-        origins = [
-            {"option": option, "from": origin if kind == "run" else f"{origin}, {kind} sessions"}
-            for kind in ("run", "install")
-            for option, origin in read_settings(record, kind).origins
-            if kind == "run" or (option, origin) not in own
-        ]
-    except SandboxError as error:
-        origins = [{"option": "none", "from": error.message}]
-    found = origins + [
-        {"option": " ".join(words), "from": "wrap"} for words in cut_options(list(record.options), where="wrap")
-    ]
-    given = [name for name in CONTROL if name in os.environ]
-    return found + [{"option": f"{name}={os.environ[name]}", "from": "this shell's environment"} for name in given]
-
-
 def read_notes(record: Record) -> list[str]:
     """Return what sessions left that deserves a look."""
     try:
@@ -76,6 +55,7 @@ def read_notes(record: Record) -> list[str]:
 
 def describe(record: Record) -> dict[str, Any]:
     """Return all that ``status`` shows of a wrapped venv."""
+    options, ignored = option_rows(record)
     return {
         "venv": str(record.venv),
         "wrapped": True,
@@ -85,7 +65,8 @@ def describe(record: Record) -> dict[str, Any]:
         "tool_version": record.tool_version,
         "state": str(record.folder),
         "plans": [plan for kind in ("run", "install") if (plan := plan_state(record, kind))],
-        "options": options_of(record),
+        "options": options,
+        "ignored": ignored,
         "drift": [{"what": item.what, "problem": item.problem, "unsafe": item.unsafe} for item in find_drift(record)],
         "launchers": len(record.entries),
         "notes": read_notes(record),
@@ -135,6 +116,8 @@ def show(data: dict[str, Any]) -> None:
         say(f"  {mark}        {item['what']}" + ("" if item["in_force"] else f": {item['detail']}"))
     for item in data["options"]:
         say(f"  {'option':10} {item['option']}  [{item['from']}]")
+    for item in data["ignored"]:
+        say(f"  {paint('ignored', YELLOW)}    {item['option']}  [{item['from']}: sandbox-venv trust accepts it]")
     if not data["drift"]:
         say(f"  {'launchers':10} {data['launchers']}, all as wrap wrote them")
     for item in data["drift"]:

@@ -97,3 +97,19 @@ def test_on_a_terminal_trust_asks_and_colours_unless_told_not_to(venv: Venv) -> 
         done = terminal.wait()
     assert done.status == 0
     assert "\x1b[3" not in done.stdout
+
+
+def test_status_says_where_options_come_from_and_what_is_ignored(venv: Venv) -> None:
+    settle(venv, 'network = false\nlibs = ["libz.so.1"]\n')
+    venv.user.write(venv.project / ".env", "BWRAP_ARGS=--new-session\nPLAIN=1\n")
+    shared, dotenv = str(venv.project / "pyproject.toml"), str(venv.project / ".env")
+    data = json.loads(venv.sandbox("status", "--json").check().stdout)
+    assert data["options"] == [{"option": "--unshare-net", "from": shared}]
+    assert data["ignored"] == [
+        {"option": "libs = libz.so.1", "from": shared},
+        {"option": "BWRAP_ARGS=--new-session", "from": dotenv},
+    ]
+    venv.sandbox("trust", "--yes").check()
+    data = json.loads(venv.sandbox("status", "--json", env={"SANDBOX_ENV": "A"}).check().stdout)
+    assert data["ignored"] == []
+    assert [item["from"] for item in data["options"]] == [shared, shared, dotenv, "this shell's environment"]
