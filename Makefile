@@ -14,11 +14,12 @@ ARGS ?=
 PIP_QUIET := --quiet --disable-pip-version-check
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help run test pytest lint format bench clean packages-run packages-test
+.PHONY: help run test test-all pytest lint format bench clean packages-run packages-test
 
 help:
 	@echo 'make run     wrap a demo venv and show what a program in it can reach, and what not'
 	@echo 'make test    lint, then the whole test suite: both backends, as root (if you are) and as an ordinary user'
+	@echo 'make test-all  that, and the tests that install large packages and whole tools (pytest marker "full")'
 	@echo 'make lint    ruff, mypy --strict'
 	@echo 'make bench   measure start-up'
 	@echo 'make clean   remove .dev and caches'
@@ -52,6 +53,9 @@ run: packages-run
 
 test: packages-test
 	@$(MAKE) --no-print-directory --keep-going lint pytest
+
+test-all: packages-test
+	@$(MAKE) --no-print-directory --keep-going lint pytest ARGS="-m '' $(ARGS)"
 
 pytest: $(DEV)/.done
 	$(DEV)/bin/python -m pytest -n $(JOBS) $(ARGS)

@@ -1,0 +1,45 @@
+"""What ordinary programs do with the system works inside: some eighty operations of Python and libc."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.harness import Venv
+
+pytestmark = pytest.mark.e2e
+
+PROGRAMS = sorted((Path(__file__).parent / "programs").glob("ordinary_*.py"))
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=[path.stem for path in PROGRAMS])
+def test_ordinary_operations_work(shared_venv: Venv, program: Path) -> None:
+    shutil.copy(program, shared_venv.project)
+    done = shared_venv.run("python", program.name, timeout=120).check()
+    assert done.stdout.endswith("operations, 0 bad\n"), done.stdout
+
+
+@pytest.mark.registry
+def test_https_by_the_standard_library(shared_venv: Venv) -> None:
+    code = "import urllib.request; print(urllib.request.urlopen('https://pypi.org/simple/six/').status)"
+    assert shared_venv.python(code).check().stdout == "200\n"
+
+
+def test_a_venv_with_pip_is_made_inside(shared_venv: Venv) -> None:
+    code = (
+        "import subprocess, sys, shutil; subprocess.run([sys.executable, '-m', 'venv', 'inner'], check=True); "
+        "print(subprocess.check_output(['inner/bin/pip', '--version'], text=True).split()[0]); shutil.rmtree('inner')"
+    )
+    assert shared_venv.python(code, timeout=120).check().stdout == "pip\n"
+
+
+def test_a_probe_gets_its_json_and_nothing_else(shared_venv: Venv) -> None:
+    script = shared_venv.user.write(
+        shared_venv.user.home / "extension" / "interpreterInfo.py",
+        "import json, sys; print(json.dumps({'prefix': sys.prefix, 'is64Bit': sys.maxsize > 2**32}))\n",
+    )
+    done = shared_venv.run("python", "-I", script, cwd=shared_venv.user.home).check()
+    assert done.stdout == f'{{"prefix": "{shared_venv.path}", "is64Bit": true}}\n'
+    assert done.stderr == ""
