@@ -182,5 +182,5 @@ def test_a_socket_of_a_service_manager_is_passed_on(shared_venv: Venv) -> None:
         "os.set_inheritable(3, True); os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid())); "
         "os.execv(sys.argv[1], sys.argv[1:])"
     )
-    words = ["/usr/bin/env", "python3", "-c", manager, shared_venv.bin / "python", "-c", code]
+    words: list[str | Path] = ["/usr/bin/env", "python3", "-c", manager, shared_venv.bin / "python", "-c", code]
     assert run_as(shared_venv.user, words, cwd=shared_venv.project).check().stdout == "127.0.0.1 True\n"

@@ -1,5 +1,8 @@
 """Ordinary operations, part 1: each must work inside as outside. Prints what does not."""
 
+# ruff: noqa: BLE001, RUF059
+# mypy: ignore-errors
+
 import ctypes
 import ctypes.util
 import fcntl
