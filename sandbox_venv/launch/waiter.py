@@ -69,20 +69,18 @@ class Waiter:
         _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
         self._reap()  # it may have ended before the handler was there
         data = b""
-        while not (self.reaped and len(data) < 8 and not self._pending()):
+        while not self.reaped:
             data = self._take(data + os.read(self.reader, 4096))
-        _signal.set_wakeup_fd(-1)
-        return self._result()
-
-    def _pending(self) -> bool:
-        """Tell whether the pipe holds more, once the child is gone."""
         os.set_blocking(self.reader, False)
-        try:
-            more = os.read(self.reader, 4096)
-        except BlockingIOError:
-            return False
-        self._take(more)
-        return True
+        while True:
+            try:
+                data = self._take(data + os.read(self.reader, 4096))
+            except BlockingIOError:
+                break
+        _signal.set_wakeup_fd(-1)
+        if self.ended is None and self.failed is None:
+            kill_holders(self.reader)
+        return self._result()
 
     def _take(self, data: bytes) -> bytes:
         """Handle what was read; return an incomplete record's start."""
@@ -137,6 +135,24 @@ class Waiter:
             text = b"sandbox-venv: wait for sandbox: it was killed by signal %d\n"
             os.write(2, text % os.WTERMSIG(self.child_status))
         return 125 << 8
+
+
+def kill_holders(fd: int) -> None:
+    """Kill what holds the pipe ``fd`` besides this process: a child of a bwrap that died waits for it for ever."""
+    ours = b"pipe:[%d]" % os.fstat(fd).st_ino
+    for pid in os.listdir(b"/proc"):
+        if not pid.isdigit() or int(pid) == os.getpid():
+            continue
+        folder = b"/proc/%s/fd/" % pid
+        try:
+            held = any(os.readlink(folder + name) == ours for name in os.listdir(folder))
+        except OSError:
+            continue  # another user's, or gone
+        if held:
+            try:
+                os.kill(int(pid), 9)
+            except OSError:
+                pass
 
 
 def end_like(status: int) -> None:

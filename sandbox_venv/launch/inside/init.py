@@ -15,7 +15,7 @@ import time
 from .config import Config, unpack
 
 FAILED_VERIFY, FAILED_LIMITS, FAILED_LANDLOCK, FAILED_SECCOMP, FAILED_CHDIR, FAILED_EXEC = 2, 3, 4, 5, 6, 7
-STOPPED, CONTINUED, ENDED, FAILED = 0x81, 0x82, 0x83, 0x84
+READY, STOPPED, CONTINUED, ENDED, FAILED = 0x80, 0x81, 0x82, 0x83, 0x84
 
 # The order is the protocol: message number k is SIGRTMIN + 1 + k. Numbers are Linux's, signal(7).
 FORWARDED = (1, 2, 3, 10, 12, 15, 18, 28, 14, 23, 29, 26, 27, 30, 20, 21, 22)
@@ -198,8 +198,10 @@ def fail(config: Config, stop: Stop) -> NoReturn:
         os.write(2, b"sandbox-venv: " + stop.text + b"\n")
     except OSError:
         pass
-    send(config.status_fd, FAILED, stop.stage << 16 | (stop.number & 0xFFFF))
-    os._exit(125)
+    try:
+        send(config.status_fd, FAILED, stop.stage << 16 | (stop.number & 0xFFFF))
+    finally:
+        os._exit(125)
 
 
 def reap(config: Config, program: int) -> None:
@@ -271,6 +273,7 @@ def run(config: Config, landlock: ModuleType | None, before_exec: Callable[[], N
         verify(config.verify)
         close_descriptors([config.status_fd] + [int(fd) for fd in config.keep])
         os.set_inheritable(config.status_fd, False)  # a pipe, and none of the program's: it could forge its own end
+        send(config.status_fd, READY, 0)  # fails where the waiter was killed before bwrap could be told to die with it
         harden()
         if landlock is not None and (config.nested or not landlock.restrict_reopen()):
             landlock.scope()
