@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -302,11 +301,9 @@ def test_a_venv_made_inside_is_reported(venv: Venv) -> None:
     assert denied.status == 1 and "Read-only" in denied.stderr
 
 
-def test_library_names_in_elf_files_bind_no_secret(venv: Venv, tmp_path: Path) -> None:
+def test_library_names_in_elf_files_bind_no_secret(venv: Venv) -> None:
     home = venv.user.home
-    source = tmp_path / "x.c"
-    source.write_text("int x(void) { return 0; }\n")
-    tmp_path.chmod(0o755)
+    source = venv.user.write(home / "x.c", "int x(void) { return 0; }\n")
     venv.user.makedirs(home / "private")
     for name in ("private/libsecret.so", "private/notes"):
         run_as(venv.user, ["gcc", "-shared", "-o", home / name, source]).check()
