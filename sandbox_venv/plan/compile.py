@@ -73,10 +73,12 @@ def lay_out(
     exposure.prune([target for target in _covered_targets(operations) if target not in own])
     roots = [path for path in (subject.project, subject.private_home, subject.private_cache, subject.venv) if path]
     layout = Layout()
-    for operation in covering:
-        add_operation(layout, operation, roots, request.cwd, "your option")
     replaced = {operation.target for operation in covering}
     home = subject.home
+    in_home = [operation for operation in covering if operation.target != home and is_below(operation.target, home)]
+    for operation in covering:
+        if operation not in in_home:
+            add_operation(layout, operation, roots, request.cwd, "your option")
     after = [home, subject.project, *([subject.venv] if subject.venv else [])]
     below = [(path, True) for path in after[1:]]
     below += [(path, item[2]) for path, item in exposure.binds.items()]
@@ -92,7 +94,11 @@ def lay_out(
         for operation, target in zip(rest, targets, strict=True)
         if is_below(target, home) and target != home and not is_below(target, subject.project)
     ]
+    below = [item for item in below if not any(is_below(item[0], operation.target) for operation in in_home)]
+    below += [(operation.target, True) for operation in in_home]
     add_home(layout, subject, below, keep_own=home in replaced)
+    for operation in in_home:  # over the private home, and still below the project
+        add_operation(layout, operation, roots, request.cwd, "your option")
     for words, why in lines_of(exposure, [home], [subject.project]):
         layout.option(words, why=why)
     add_project(layout, subject, request, policy, rest, replaced)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
-from tests.harness import Terminal, Venv
+from tests.harness import BACKENDS, Terminal, Venv
 from tests.support.process import Argument
 
 pytestmark = pytest.mark.e2e
@@ -113,3 +114,27 @@ def test_status_says_where_options_come_from_and_what_is_ignored(venv: Venv) -> 
     data = json.loads(venv.sandbox("status", "--json", env={"SANDBOX_ENV": "A"}).check().stdout)
     assert data["ignored"] == []
     assert [item["from"] for item in data["options"]] == [shared, shared, dotenv, "this shell's environment"]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_bind_of_the_project_or_above_it_shows_what_is_there(venv: Venv) -> None:
+    above = venv.user.makedirs(venv.project.parent / "more")
+    venv.user.write(venv.project / "file", "x")
+    venv.user.write(above / "file", "x")
+    code = "import os; print(os.path.exists('file'), os.access('file', os.W_OK), os.access('.venv', os.W_OK))"
+    bind = f"--ro-bind {venv.project} {venv.project}"
+    assert venv.python(code, env={"BWRAP_ARGS": bind}).check().stdout == "True False False\n"
+    bind = f"--bind {venv.project} {venv.project}"
+    assert venv.python(code, env={"BWRAP_ARGS": bind}).check().stdout == "True True False\n"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_bind_of_a_directory_between_home_and_project(make_venv: Callable[..., Venv]) -> None:
+    venv = make_venv(name="code/deep/proj")
+    for folder in (venv.project, venv.project.parent, venv.project.parents[1]):
+        venv.user.write(folder / "file", "x")
+    for folder, access in ((venv.project.parent, "--bind"), (venv.project.parents[1], "--ro-bind")):
+        path = folder / "file"
+        code = f"import os; print(open({str(path)!r}).read(), os.access({str(path)!r}, os.W_OK), os.access('file', os.W_OK))"
+        done = venv.python(code, env={"BWRAP_ARGS": f"{access} {folder} {folder}"}).check()
+        assert done.stdout == f"x {access == '--bind'} True\n"
