@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 
 from ..errors import SandboxError
 from ..launch import environ
+from ..plan.expose import is_below
 from ..plan.options import nearest
 from ..run import Asked, parse
 from .common import GREEN, RED, YELLOW, Opened, open_plan, paint, refuse_rest, say, say_json, take_flag
@@ -93,6 +94,10 @@ def why_path(path: str, asked: Asked, opened: Opened) -> Answer:
         result.details.append(f"what is there inside: {verdict.shows}")
     if not os.path.lexists(full):
         result.details.append("on the host there is nothing of that name")
+    venv = opened.subject.venv
+    if venv and is_below(full, venv) and verdict.access == "read-only":
+        result.details.append("the venv is written by install sessions (pip, uv, …), and its bin/ holds the originals")
+        return result
     for what, words, wanted in changes_of(full, verdict):
         problem = try_options(asked, words, full, wanted)
         if problem:
