@@ -105,7 +105,10 @@ class Session:
                 name, _, text = value.partition(b"=")
                 dotenv[name] = text
         rules = [pair for pair in rules if pair[0] != b"dotenv"]
-        passed = environ.filter_environ(self.env, environ.parent_environ(os.getppid()), rules, dotenv)
+        env = self.env
+        if b"admit" in self.plan.meta:
+            env = {**env, b"SANDBOX_ENV": env.get(b"SANDBOX_ENV", b"") + b" " + self.plan.meta[b"admit"]}
+        passed = environ.filter_environ(env, environ.parent_environ(os.getppid()), rules, dotenv)
         if self.path_first:
             path = self.plan.meta[b"bin"]
             passed[b"PATH"] = path + b":" + passed[b"PATH"] if b"PATH" in passed else path
@@ -127,6 +130,10 @@ class Session:
         """Return the whole list of bubblewrap options; opens the slots' sources."""
         self.slots.fill(self.plan.slots)
         closing = outside.add(self.plan, self.slots, self.argv, self.cwd)
+        if b"env-files" in self.plan.meta:
+            from . import desktop
+
+            closing += desktop.add_files(self.plan, self.slots, self.env)
         return self.plan.base + self.slots.options + closing + self.plan.tail
 
     def config(self, writer: int) -> Config:

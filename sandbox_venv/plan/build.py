@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import probe
 from ..elf import FactsCache
 from ..errors import SandboxError
-from ..policy import read_policy
+from ..policy import Policy, read_policy
+from ..policy.presets import read_presets
 from ..seccomp import compile_seccomp
 from ..state import StateDir, read_regular
 from ..venv.inspect import inspect_venv
@@ -231,7 +232,23 @@ def prepare(
     stamps = [str(record.folder / "trusted-env"), str(record.code), *(PIP_SETTINGS if kind == "install" else ())]
     stamps += stamped(record, settings)
     stamps += [name for path in user.tools for name in (path, os.path.realpath(path))]
-    return subject, compile_plan(subject, request, read_policy(), seccomp, facts, stamps)
+    policy = add_presets(user, read_policy(), subject.home)
+    return subject, compile_plan(subject, request, policy, seccomp, facts, stamps)
+
+
+def add_presets(user: UserOptions, policy: Policy, home: str) -> Policy:
+    """Add what the presets say to the options and the policy; return that.
+
+    Raises:
+        SandboxError: there is no such preset.
+    """
+    if not user.presets:
+        return policy
+    preset = read_presets(user.presets, home)
+    user.libs += preset.libs
+    user.operations = sort_options(preset.options, where="preset").operations + user.operations
+    user.admit, user.files = preset.admit, preset.files
+    return replace(policy, show=(*policy.show, *preset.show))
 
 
 def _pip_cache(subject: Subject) -> str:

@@ -224,6 +224,8 @@ def _meta(
     return {
         **nested,
         **({"rlimits": " ".join(limits.values())} if limits else {}),
+        **({"admit": " ".join(request.user.admit)} if request.user.admit else {}),
+        **({"env-files": "\1".join(request.user.files)} if request.user.files else {}),
         "version": __version__,
         "dir": str(subject.folder),
         "kind": request.kind,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ..errors import SandboxError
+from ..policy.presets import check_names
 from .limits import parse_rlimit
 
 BINDS = {
@@ -102,6 +103,7 @@ class UserOptions:
         tools: host programs to show (``--tool``, ``--shim``), absolute.
         rlimits: resource limits, ``number=soft:hard``, the last one of a number wins.
         presets: names of presets.
+        admit, files: what presets say of variables that pass and whose files are shown.
         share_net: ``--share-net`` was given: it undoes an ``--unshare-net`` of options before these.
         allow: groups of system calls that the seccomp policy lets through by name (``--allow devel``).
     """
@@ -117,6 +119,8 @@ class UserOptions:
     rlimits: list[str] = field(default_factory=list)
     presets: list[str] = field(default_factory=list)
     share_net: bool = False
+    admit: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
 
     def merge(self, more: UserOptions) -> None:
         """Append options that come later, and win."""
@@ -225,6 +229,7 @@ def _sort_flag(found: UserOptions, option: tuple[str, ...]) -> None:
         found.rlimits.append(parse_rlimit(option[1]))
     elif name == "--preset":
         found.presets += [item for item in option[1].split(",") if item]
+        check_names(found.presets)
     elif name == "--allow":
         found.allow |= set(option[1].split(","))
     elif name == "--keep-fd":

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,7 +33,9 @@ def tools(base: Base) -> Path:
 
     def make() -> str:
         folder = base.path / "uv"
-        subprocess.run([sys.executable, "-m", "pip", "-q", "install", "--no-deps", "--target", folder, "uv"], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "pip", "-q", "install", "--no-deps", "--target", folder, "uv"], check=True
+        )
         return str(folder / "bin")
 
     return Path(base.once("uv", make))
@@ -183,8 +184,6 @@ def copy_interpreter(prefix: Path) -> str:
 
 def make_anew(venv: Venv, tools: Path) -> None:
     uv_outside(venv, tools, "venv", "--clear", "--python", system_python(), str(venv.path)).check()
-
-
 
 
 def test_uv_outside_can_question_a_wrapped_interpreter(uv_venv: Venv, tools: Path) -> None:

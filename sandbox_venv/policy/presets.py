@@ -1,0 +1,90 @@
+"""Presets (``--preset NAME``): what a kind of program needs besides the defaults, as data in ``presets/``."""
+
+from __future__ import annotations
+
+import glob
+import tomllib
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any
+
+from ..errors import SandboxError
+from . import Show
+
+
+@dataclass(slots=True)
+class Preset:
+    """What one or several presets say, for one home.
+
+    Attributes:
+        show: host paths to be shown, globs expanded.
+        libs: SONAMEs that programs open by name.
+        options: bubblewrap options.
+        admit: variables that pass although they point at the host's session.
+        files: ``NAME`` or ``NAME=DEFAULT``: variables whose file is shown at each start.
+    """
+
+    show: list[Show] = field(default_factory=list)
+    libs: list[str] = field(default_factory=list)
+    options: list[str] = field(default_factory=list)
+    admit: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+
+
+def names() -> dict[str, str]:
+    """Return the presets that there are, each with its summary."""
+    folder = resources.files(__package__).joinpath("presets")
+    found = {}
+    for item in sorted(folder.iterdir(), key=lambda item: item.name):
+        if item.name.endswith(".toml"):
+            found[item.name[:-5]] = str(tomllib.loads(item.read_text(encoding="utf-8"))["summary"])
+    return found
+
+
+def expand(paths: list[str], home: str) -> tuple[str, ...]:
+    """Return paths with ``~`` and globs expanded, those that exist."""
+    found: list[str] = []
+    for path in paths:
+        full = glob.escape(home) + path[1:] if path.startswith("~/") else path
+        found += sorted(glob.glob(full))
+    return tuple(found)
+
+
+def add(found: Preset, data: dict[str, Any], home: str) -> None:
+    """Add what one file says."""
+    for item in data.get("show", ()):
+        paths, programs = expand(item.get("paths", []), home), expand(item.get("programs", []), home)
+        found.show.append(Show(item["reason"], programs, paths, expand(item.get("scan", []), home), "any"))
+    found.libs += data.get("libs", ())
+    found.admit += data.get("pass", ())
+    found.files += [item.replace("=~/", f"={home}/") for item in data.get("files", ())]
+    for path in expand(data.get("devices", []), home):
+        found.options += ["--dev-bind-try", path, path]
+    for item in data.get("option", ()):
+        found.options += item["words"]
+
+
+def check_names(wanted: list[str]) -> None:
+    """Refuse a preset that there isn't.
+
+    Raises:
+        SandboxError: naming those that there are.
+    """
+    known = names()
+    for name in wanted:
+        if name not in known:
+            raise SandboxError(f"read options: no preset {name!r}", f"one of {', '.join(known)}")
+
+
+def read_presets(wanted: list[str], home: str) -> Preset:
+    """Return what the presets of these names say together.
+
+    Raises:
+        SandboxError: there is no such preset.
+    """
+    found = Preset()
+    check_names(wanted)
+    for name in dict.fromkeys(wanted):
+        text = resources.files(__package__).joinpath("presets", f"{name}.toml").read_text(encoding="utf-8")
+        add(found, tomllib.loads(text), home)
+    return found
