@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.harness import Venv, plant_secrets, spawn_as
 
-STARTS = int(os.environ.get("SANDBOX_VENV_RACING_STARTS", "24"))
+STARTS = int(os.environ.get("SANDBOX_VENV_RACING_STARTS", "16"))
 
 FLIP = """
 import ctypes, os, sys
