@@ -232,3 +232,19 @@ def test_a_venv_made_anew_is_noticed_and_wrapped_by_one_command(uv_venv: Venv, t
     seen = uv_venv.python("import os; print(os.path.exists('/home/') and os.listdir(os.environ['HOME']))").check()
     assert ".ssh" not in seen.stdout
     assert uv_venv.sandbox("run", "--", "python", "-c", "print(1)").check().stdout == "1\n"
+
+
+def test_a_venv_that_pipx_made_is_wrapped_and_started_through_its_link(uv_venv: Venv, tools: Path) -> None:
+    """The layout of ``pipx install pygments`` and ``uv tool install``: a link in ~/.local/bin."""
+    user = uv_venv.user
+    place = user.makedirs(user.home / ".local" / "share" / "pipx" / "venvs" / "pygments")
+    run_as(user, [str(tools / "uv"), "venv", "--python", system_python(), str(place)], env=environment(tools)).check()
+    venv = Venv(uv_venv.tool, user, uv_venv.backend, place.parent, place)
+    uv_outside(venv, tools, "pip", "install", "--python", str(place / "bin" / "python"), "pygments").check()
+    link = user.makedirs(user.home / ".local" / "bin") / "pygmentize"
+    link.symlink_to(place / "bin" / "pygmentize")
+    venv.wrap("--project", user.makedirs(user.home / "work")).check()
+    source = user.write(user.home / "work" / "a.py", "import os\n")
+    done = run_as(user, [str(link), str(source)], cwd=source.parent).check()
+    assert "import" in done.stdout
+    assert "No such file" in venv.python(f"open({str(user.home / '.local/share/x')!r})").stderr
