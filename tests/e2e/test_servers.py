@@ -109,13 +109,3 @@ def test_a_jupyter_kernel_starts_executes_is_interrupted_and_restarts(make_venv:
     venv.user.write(venv.project / "kernel.py", KERNEL)
     done = venv.run("python", "kernel.py", timeout=240).check()
     assert [line.strip("1") for line in done.stdout.split()] == ["ok", "KeyboardInterrupt", "ok"]
-
-
-def test_port_80_as_the_superuser_inside(make_venv: Callable[..., Venv]) -> None:
-    venv = make_venv(wrap_options=("--unshare-net",))
-    code = (
-        "import os, socket; s = socket.create_server(('127.0.0.1', 80)); "
-        "socket.create_connection(('127.0.0.1', 80)); print(os.getuid())"
-    )
-    given = {"BWRAP_ARGS": "--uid 0 --cap-add cap_net_bind_service"}
-    assert venv.python(code, given=given).check().stdout == "0\n"
