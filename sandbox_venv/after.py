@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from .launch.outside import python_main
 from .state import StateDir
 from .venv.record import read_record
 
@@ -28,7 +29,7 @@ def after_install(folder: bytes, program: Sequence[bytes]) -> None:
     for note in notes:
         if " hides " in note:  # a wheel's sudo, say, in an activated venv
             os.write(2, os.fsencode(f"sandbox-venv: warning: {note}\n"))
-    if list(program[1:3]) != [b"-m", b"compileall"]:  # that is compile_missing itself
+    if python_main(list(program[1:])) != (b"-m", b"compileall"):  # that is compile_missing itself
         info = inspect_venv(record.venv, project=record.project, record=record)
         compile_missing(record, info.site_packages)
 
