@@ -12,7 +12,7 @@ BACKEND = ("--backend NAME", "auto (default), bwrap or native")
 PROJECT = ("--project DIR", "what is writable inside; default: the venv's parent")
 SESSION = ("--session KIND", "run (default) or install")
 JSON = ("--json", "print for programs")
-OPTIONS = ("BWRAP_OPTS", "bubblewrap's, bwrap(1), and --lib, --allow, --keep-fd")
+OPTIONS = ("BWRAP_OPTS", "bwrap(1), and --lib --tool --shim --preset --rlimit --allow")
 
 
 @dataclass(frozen=True, slots=True)
