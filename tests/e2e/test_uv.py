@@ -96,6 +96,7 @@ def test_uv_locks_syncs_and_runs_a_project(uv_venv: Venv, tools: Path) -> None:
     assert uv_venv.run("pygmentize", "-V").check().stdout.startswith("Pygments")  # it got a launcher
 
 
+@pytest.mark.slow
 def test_uv_builds_an_sdist_inside(uv_venv: Venv, tools: Path) -> None:
     user = uv_venv.user
     package = uv_venv.project / "package"
@@ -139,6 +140,7 @@ def test_a_program_that_a_session_could_have_written_is_no_tool(uv_venv: Venv, t
     )
 
 
+@pytest.mark.slow
 def test_a_tool_in_a_venv_of_its_own_works_too(uv_venv: Venv, tool_venvs: Path) -> None:
     words = ["run", "--", "pip", "--python", str(uv_venv.bin / "python"), "install", "six"]
     done = uv_venv.sandbox(*words, env=environment(tool_venvs), timeout=180).check()
@@ -146,6 +148,7 @@ def test_a_tool_in_a_venv_of_its_own_works_too(uv_venv: Venv, tool_venvs: Path) 
     uv_venv.python("import six").check()
 
 
+@pytest.mark.slow
 def test_an_interpreter_that_uv_manages_is_seen_through_its_alias(
     tool: Tool, ordinary_user: User, backend: str, tools: Path
 ) -> None:
@@ -234,6 +237,7 @@ def test_a_venv_made_anew_is_noticed_and_wrapped_by_one_command(uv_venv: Venv, t
     assert uv_venv.sandbox("run", "--", "python", "-c", "print(1)").check().stdout == "1\n"
 
 
+@pytest.mark.slow
 def test_a_venv_that_pipx_made_is_wrapped_and_started_through_its_link(uv_venv: Venv, tools: Path) -> None:
     """The layout of ``pipx install pygments`` and ``uv tool install``: a link in ~/.local/bin."""
     user = uv_venv.user
