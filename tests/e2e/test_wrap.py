@@ -162,7 +162,7 @@ def test_root_does_not_wrap_an_ordinary_users_venv(tool: Tool, ordinary_user: Us
 def test_full_disk_leaves_the_venv_plain(tool: Tool) -> None:
     disk = tool.base.path / "disk"
     disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0755", "none", disk], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m,mode=0755", "none", disk], check=True)
     try:
         home = tool.base.path / "full-home"
         home.mkdir()
@@ -173,7 +173,7 @@ def test_full_disk_leaves_the_venv_plain(tool: Tool) -> None:
         script.write_bytes(b"x" * 300_000)
         fill = disk / "fill"
         with fill.open("wb", buffering=0) as file:
-            file.write(b"x" * 400_000)
+            file.write(b"x" * 2_500_000)
         before = snapshot(disk / "project")
         done = tool.run(user, "wrap", disk / "project" / ".venv").check(125)
         assert "No space left on device" in done.stderr
