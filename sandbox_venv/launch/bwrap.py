@@ -34,7 +34,10 @@ def arguments(
     """Return bwrap's argv and the pipe of its --info-fd; the descriptors that it needs are added to ``passed``."""
     reader, writer = os.pipe()
     option_list = [*options, b"--as-pid-1", b"--info-fd", b"%d" % writer]
-    passed.append(writer)
+    # The reading end goes along: without it, a launcher that is killed now would end bwrap by a broken pipe while its
+    # child waits for it, for ever. Init closes it.
+    passed += [reader, writer]
+    config.spare_fd = reader
     for program in (plan.seccomp_allow, plan.seccomp_deny):
         if program:
             fd = memory_file(program)

@@ -143,6 +143,7 @@ class Session:
         config.ignored, config.mask, config.closed = self.ignored, self.mask, self.closed
         config.keep = self.keep()
         config.listen_fds = int(b"LISTEN_FDS" in self.env and bool(config.keep))
+        config.spare_fd = 0
         config.nested = int(b"nested" in self.plan.meta)
         config.env = self.environment()
         config.argv = self.argv

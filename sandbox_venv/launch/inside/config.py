@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_NUMBERS = ("status_fd", "ignored", "mask", "closed", "listen_fds", "nested")
+_NUMBERS = ("status_fd", "ignored", "mask", "closed", "listen_fds", "nested", "spare_fd")
 _LISTS = ("env", "argv", "verify", "cwd", "keep", "rlimits")
 
 
@@ -15,6 +15,7 @@ class Config:
         closed: bit set of descriptors 0-2 that the caller had closed.
         listen_fds: whether LISTEN_PID must name the program's process.
         nested: whether sandboxes inside are wanted: a Landlock ruleset on files would forbid them to mount.
+        spare_fd: a pipe's end that only kept bwrap from a broken pipe, 0 where there is none.
         env: the program's environment, NAME=VALUE.
         argv: the program and its arguments.
         verify: mount point, device, inode in turn.
@@ -30,6 +31,7 @@ class Config:
     closed: int
     listen_fds: int
     nested: int
+    spare_fd: int
     env: list[bytes]
     argv: list[bytes]
     verify: list[bytes]

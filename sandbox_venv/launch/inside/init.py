@@ -271,6 +271,8 @@ def run(config: Config, landlock: ModuleType | None, before_exec: Callable[[], N
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ALL_SIGNALS)
     try:
         verify(config.verify)
+        if config.spare_fd:
+            os.close(config.spare_fd)
         close_descriptors([config.status_fd] + [int(fd) for fd in config.keep])
         os.set_inheritable(config.status_fd, False)  # a pipe, and none of the program's: it could forge its own end
         send(config.status_fd, READY, 0)  # fails where the waiter was killed before bwrap could be told to die with it
