@@ -31,7 +31,7 @@ packages-run packages-test: packages-%:
 	@sh scripts/system-packages run
 
 # The tool by itself, installed as a user installs it.
-$(TOOL)/.done: $(shell find sandbox_venv -name '*.py' -o -name '*.toml') pyproject.toml README.md | .dev/python
+$(TOOL)/.done: $(shell find sandbox_venv native -name '*.py' -o -name '*.toml' -o -name '*.[ch]') pyproject.toml README.md | .dev/python
 	@echo 'Installing sandbox-venv and its dependencies (pyelftools, pyseccomp, python-dotenv) into $(TOOL)'
 	@rm -rf $(TOOL)
 	@$(PYTHON) -m venv $(TOOL)
@@ -71,8 +71,7 @@ format: $(DEV)/.done
 
 bench: packages-run
 	@$(MAKE) --no-print-directory $(TOOL)/.done
-	@test -e benchmarks/bench.py || { echo 'No benchmarks yet.'; exit 1; }
-	$(TOOL)/bin/python benchmarks/bench.py $(ARGS)
+	$(TOOL)/bin/python -m benchmarks $(ARGS)
 
 clean:
 	rm -rf .dev dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
