@@ -28,9 +28,7 @@ def memory_file(data: bytes) -> int:
     return fd
 
 
-def arguments(
-    plan: Plan, options: Sequence[bytes], config: Config, passed: list[int]
-) -> tuple[list[bytes], int, int]:
+def arguments(plan: Plan, options: Sequence[bytes], config: Config, passed: list[int]) -> tuple[list[bytes], int, int]:
     """Return bwrap's argv and the pipe of its --info-fd; the descriptors that it needs are added to ``passed``."""
     reader, writer = os.pipe()
     option_list = [*options, b"--as-pid-1", b"--info-fd", b"%d" % writer]
