@@ -90,8 +90,10 @@ def command_of(pid: int, bins: dict[str, str]) -> tuple[str, str] | None:
         executable = os.readlink(f"/proc/{pid}/exe")
     except OSError:
         return None
-    cwd = _link(f"/proc/{pid}/cwd")
-    for path in (executable, *(os.path.join(cwd, word) for word in words[1:3])):
+    cwd = _link(
+        f"/proc/{pid}/cwd"
+    )  # the launcher is the script of -IS, or follows -IS -c CODE where the C launcher handed over
+    for path in (executable, *(os.path.join(cwd, word) for word in words[1:5])):
         folder = os.path.realpath(os.path.dirname(path))
         if folder in bins:
             return os.path.basename(path), bins[folder]

@@ -103,11 +103,16 @@ def test_list_shows_wrapped_venvs_gone_ones_too(venv: Venv) -> None:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+def running(venv: Venv) -> list[dict[str, Any]]:
+    """Return what `ps` tells of this venv; other tests of the same user run at the same time."""
+    return [row for row in ask(venv, "ps") if row["venv"] == str(venv.path)]
+
+
 def test_ps_shows_a_running_sandbox_and_a_signal_to_its_pid_ends_it(venv: Venv) -> None:
-    assert ask(venv, "ps") == []
+    assert running(venv) == []
     process = venv.spawn("python", "-c", "import time; print('up', flush=True); time.sleep(60)")
     for _ in range(300):
-        rows = ask(venv, "ps")
+        rows = running(venv)
         if rows and rows[0]["program"]:
             break
         time.sleep(0.1)
@@ -115,7 +120,7 @@ def test_ps_shows_a_running_sandbox_and_a_signal_to_its_pid_ends_it(venv: Venv) 
     assert (row["entry"], row["venv"], row["program"][1]) == ("python", str(venv.path), 2)
     os.kill(row["pid"], signal.SIGTERM)
     process.wait(timeout=60)
-    assert ask(venv, "ps") == []
+    assert running(venv) == []
 
 
 def test_no_colour_unless_on_a_terminal(shared_venv: Venv) -> None:
