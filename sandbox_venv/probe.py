@@ -9,6 +9,7 @@ import re
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 
 BWRAP_PATHS = ("/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap")
@@ -69,41 +70,56 @@ def _check(result: int, what: str) -> None:
         raise OSError(ctypes.get_errno(), what)
 
 
+def try_in_child(attempt: Callable[[ctypes.CDLL], str], flags: int, inside: int | None = None) -> str:
+    """Return what ``attempt`` returns in a forked child in new namespaces ("" = it worked), else why there are none.
+
+    Args:
+        attempt: is given libc; what it mounts is the child's alone.
+        flags: namespaces besides user and mount, CLONE_NEW*, unshare(2).
+        inside: the uid and gid to be in the user namespace, by default the caller's own.
+    """
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        text = "it failed"
+        try:
+            libc = ctypes.CDLL(None, use_errno=True)
+            ids = (("uid", os.geteuid()), ("gid", os.getegid()))
+            maps = [(f"{name}_map", f"{own if inside is None else inside} {own} 1") for name, own in ids]
+            _check(libc.unshare(0x10000000 | 0x00020000 | flags), "unshare")  # NEWUSER | NEWNS
+            for name, content in (("setgroups", "deny"), *maps):
+                with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+                    file.write(content)
+            _check(libc.mount(None, b"/", None, ctypes.c_ulong(0x44000), None), "mount")  # MS_REC | MS_PRIVATE
+            text = attempt(libc)
+        except OSError as error:
+            text = f"{error.filename or error.strerror}: {os.strerror(error.errno or 0)}"
+        finally:
+            os.write(writer, text.encode())
+            os._exit(0)
+    os.close(writer)
+    with open(reader, "rb") as stream:
+        told = stream.read()
+    os.waitpid(pid, 0)
+    return told.decode()
+
+
+def _mount_proc(libc: ctypes.CDLL) -> str:
+    inner = os.fork()
+    if inner == 0:
+        failed = libc.mount(b"proc", b"/proc", b"proc", ctypes.c_ulong(14), None)  # nosuid, nodev, noexec
+        os._exit(ctypes.get_errno() if failed else 0)
+    code = os.waitstatus_to_exitcode(os.waitpid(inner, 0)[1])
+    return f"mounting /proc: {os.strerror(code)}" if code else ""
+
+
 @functools.cache
 def try_namespaces() -> str:
     """Return "" where a user, mount and PID namespace with a fresh ``/proc`` can be had, else why not.
 
     The attempt is made in a forked child, by the same calls as the native backend.
     """
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        text = b""
-        try:
-            libc = ctypes.CDLL(None, use_errno=True)
-            uid, gid = os.geteuid(), os.getegid()
-            _check(libc.unshare(0x10000000 | 0x00020000 | 0x20000000), "unshare")  # NEWUSER | NEWNS | NEWPID
-            for name, content in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
-                with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
-                    file.write(content)
-            _check(libc.mount(None, b"/", None, ctypes.c_ulong(0x44000), None), "mount")  # MS_REC | MS_PRIVATE
-            inner = os.fork()
-            if inner == 0:
-                failed = libc.mount(b"proc", b"/proc", b"proc", ctypes.c_ulong(14), None)  # nosuid, nodev, noexec
-                os._exit(ctypes.get_errno() if failed else 0)
-            code = os.waitstatus_to_exitcode(os.waitpid(inner, 0)[1])
-            if code:
-                text = b"mounting /proc: " + os.strerror(code).encode()
-        except OSError as error:
-            text = f"{error.filename or error.strerror}: {os.strerror(error.errno or 0)}".encode()
-        finally:
-            os.write(writer, text)
-            os._exit(0)
-    os.close(writer)
-    with open(reader, "rb") as file:
-        text = file.read()
-    os.waitpid(pid, 0)
-    return text.decode()
+    return try_in_child(_mount_proc, 0x20000000)  # NEWPID
 
 
 @functools.cache

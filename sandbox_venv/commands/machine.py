@@ -8,7 +8,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from ..probe import ProbeResult, bwrap_version, probe, try_namespaces
+from ..probe import ProbeResult, bwrap_version, probe, try_in_child, try_namespaces
 from ..venv.executable import EXECUTABLE, read_executable
 
 PROXY_PATHS = ("/usr/bin/xdg-dbus-proxy", "/usr/local/bin/xdg-dbus-proxy")
@@ -22,37 +22,19 @@ def seccomp_mode() -> int:
     return int(fields.get("Seccomp", "0"))
 
 
+def _mount_overlay(libc: ctypes.CDLL) -> str:
+    place = tempfile.gettempdir().encode()
+    failed = libc.mount(b"none", place, b"tmpfs", ctypes.c_ulong(0), None)
+    for folder in (b"lower", b"upper", b"work", b"merged"):
+        os.mkdir(place + b"/" + folder)
+    options = b"userxattr,lowerdir=%s/lower,upperdir=%s/upper,workdir=%s/work" % (place, place, place)
+    failed |= libc.mount(b"overlay", place + b"/merged", b"overlay", ctypes.c_ulong(0), options)
+    return os.strerror(ctypes.get_errno()) if failed else ""
+
+
 def try_overlay() -> str:
     """Return "" where overlayfs can be mounted in a user namespace, else why not; tried in a forked child."""
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        text = b"it failed"
-        try:
-            libc = ctypes.CDLL(None, use_errno=True)
-            uid, gid = os.geteuid(), os.getegid()
-            place = tempfile.gettempdir().encode()
-            text = b"no namespaces"
-            if libc.unshare(0x10000000 | 0x00020000) == 0:  # NEWUSER | NEWNS
-                for name, content in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
-                    Path(f"/proc/self/{name}").write_text(content, encoding="ascii")
-                libc.mount(None, b"/", None, ctypes.c_ulong(0x44000), None)  # MS_REC | MS_PRIVATE
-                failed = libc.mount(b"none", place, b"tmpfs", ctypes.c_ulong(0), None)
-                for folder in (b"lower", b"upper", b"work", b"merged"):
-                    os.mkdir(place + b"/" + folder)
-                options = b"userxattr,lowerdir=%s/lower,upperdir=%s/upper,workdir=%s/work" % (place, place, place)
-                failed |= libc.mount(b"overlay", place + b"/merged", b"overlay", ctypes.c_ulong(0), options)
-                text = os.strerror(ctypes.get_errno()).encode() if failed else b""
-        except OSError as error:
-            text = (error.strerror or "it failed").encode()
-        finally:
-            os.write(writer, text)
-            os._exit(0)
-    os.close(writer)
-    with open(reader, "rb") as file:
-        text = file.read()
-    os.waitpid(pid, 0)
-    return text.decode()
+    return try_in_child(_mount_overlay, 0, inside=0)
 
 
 def cgroup_obstacle() -> str:
