@@ -58,7 +58,7 @@ test-all: packages-test
 	@$(MAKE) --no-print-directory --keep-going lint pytest ARGS="-m '' $(ARGS)"
 
 pytest: $(DEV)/.done
-	$(DEV)/bin/python -m pytest -n $(JOBS) --reruns 2 $(ARGS)
+	$(DEV)/bin/python -m pytest -n $(JOBS) $(ARGS)
 
 lint: $(DEV)/.done
 	$(DEV)/bin/ruff check .
