@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from .errors import shown
 from .launch.outside import python_main
 from .state import StateDir
 from .venv.record import read_record
@@ -34,18 +35,13 @@ def after_install(folder: bytes, program: Sequence[bytes]) -> None:
         compile_missing(record, info.site_packages)
 
 
-def shown(path: bytes) -> str:
-    """Return a path for a terminal: what a session named can hold escape sequences."""
-    text = os.fsdecode(path)
-    return text if text.isprintable() else ascii(text)
-
-
 def report_appeared(folder: bytes, paths: Sequence[bytes]) -> None:
     """Say in one line which protected names a session made, and note it for later."""
-    names = ", ".join(shown(path) for path in paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
+    listed = [shown(os.fsdecode(path)) for path in paths]
+    names = ", ".join(listed[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
     line = f"sandbox-venv: warning: the session made {names}: look before a host tool obeys it\n"
     os.write(2, os.fsencode(line))
-    note_lines(folder, [" ".join(["the session made", *(shown(path) for path in paths)])])
+    note_lines(folder, [" ".join(["the session made", *listed])])
 
 
 def note_lines(folder: bytes, lines: Sequence[str]) -> None:

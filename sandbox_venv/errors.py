@@ -1,6 +1,10 @@
-"""The one exception that users see."""
+"""The one exception that users see, and what goes into its text."""
 
 from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 LAUNCHER_FAILED = 125
 """Exit status of a launcher that failed before the program ran (as env(1), timeout(1) and docker use it)."""
@@ -27,3 +31,16 @@ class SandboxError(Exception):
         if self.hint:
             lines.append(f"hint: {self.hint}")
         return "\n".join(lines) + "\n"
+
+
+def shown(name: str) -> str:
+    """Return a name as it can be printed: quoted where it holds anything that a terminal, or a reader, takes amiss."""
+    return name if name.isprintable() and name == name.strip() and name else ascii(name)
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word most like ``word``, or None."""
+    import difflib
+
+    found = difflib.get_close_matches(word, list(known), 1)
+    return found[0] if found else None

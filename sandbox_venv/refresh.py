@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from .errors import SandboxError
+from .errors import SandboxError, shown
 from .launch.planfile import Plan
 from .plan.store import compile_stored
 from .state import StateDir
 from .venv.record import read_record
-from .venv.tree import shown
 from .venv.wrap import take_in
 
 

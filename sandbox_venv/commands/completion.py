@@ -6,8 +6,8 @@ import re
 import sys
 from collections.abc import Callable
 
-from ..errors import SandboxError
-from ..plan.options import ARITY, nearest
+from ..errors import SandboxError, nearest
+from ..plan.options import ARITY
 from ..usage import COMMANDS, OPTIONS, Usage
 
 SHELLS = ("bash", "zsh", "fish")

@@ -7,10 +7,9 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
-from ..errors import SandboxError
+from ..errors import SandboxError, nearest
 from ..launch import environ
 from ..plan.expose import is_below
-from ..plan.options import nearest
 from ..run import Asked, parse
 from .common import GREEN, RED, YELLOW, Opened, open_plan, paint, refuse_rest, say, say_json, take_flag
 from .filters import answer

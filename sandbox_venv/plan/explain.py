@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 
 from .. import probe
+from ..errors import shown
 from ..launch.planfile import Plan
 from .basics import Line
 from .compile import Compiled
@@ -30,11 +31,6 @@ def in_force(plan: Plan) -> list[tuple[str, bool, str]]:
         ("Landlock: no abstract sockets, no signals to the host", abi >= 6, f"kernel ABI {abi}, needs 6"),
         ("core dumps off, inherited descriptors closed", True, "always"),
     ]  # fmt: skip
-
-
-def printable(name: str) -> str:
-    """Return a name that a file of the venv chose, so that it can't steer the terminal."""
-    return name if name.isprintable() else ascii(name)
 
 
 def describe(line: Line) -> tuple[str, str]:
@@ -88,7 +84,7 @@ def text(subject: Subject, compiled: Compiled) -> str:
     ]
     if compiled.system.closure.missing:
         out += ["", "Libraries that weren't found on this machine"]
-        out += [f"  {printable(name)}  needed by {printable(by)}" for name, by in compiled.system.closure.missing]
+        out += [f"  {shown(name)}  needed by {shown(by)}" for name, by in compiled.system.closure.missing]
     return "\n".join(out) + "\n"
 
 

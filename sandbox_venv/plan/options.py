@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ..errors import SandboxError
+from ..errors import SandboxError, nearest
 from ..policy.presets import check_names
 from .limits import parse_rlimit
 
@@ -148,12 +147,6 @@ def split_words(text: str) -> list[str]:
     """Split ``$BWRAP_ARGS``: at newlines where there are any (arguments may hold spaces then), else at spaces."""
     parts = text.split("\n") if "\n" in text else text.split(" ")
     return [part for part in parts if part]
-
-
-def nearest(word: str, known: Iterator[str] | list[str]) -> str | None:
-    """Return the known word most like ``word``, or None."""
-    found = difflib.get_close_matches(word, list(known), 1)
-    return found[0] if found else None
 
 
 def cut_options(words: list[str], *, where: str) -> Iterator[tuple[str, ...]]:

@@ -7,6 +7,8 @@ import threading
 from types import TracebackType
 from typing import Self
 
+from ..errors import shown
+
 DELAY = 0.5
 STEP = 0.1
 WIDTH = 24
@@ -28,8 +30,7 @@ class Progress:
 
     def __enter__(self) -> Self:
         if self.shown:
-            text = self.reason if self.reason.isprintable() else ascii(self.reason)
-            os.write(2, os.fsencode(f"sandbox-venv: compiling this sandbox's plan ({text})\n"))
+            os.write(2, os.fsencode(f"sandbox-venv: compiling this sandbox's plan ({shown(self.reason)})\n"))
             self.thread = threading.Thread(target=self._draw, daemon=True)
             self.thread.start()
         return self

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
+
+from ..errors import nearest
 
 TYPES: dict[str, tuple[type, str]] = {
     "boolean": (bool, "true or false"),
@@ -29,9 +30,7 @@ class Invalid(Exception):
 @cache
 def config_schema() -> dict[str, Any]:
     """Return the package's ``config.schema.json``."""
-    data: dict[str, Any] = json.loads(
-        resources.files(__package__).joinpath("config.schema.json").read_text(encoding="utf-8")
-    )
+    data: dict[str, Any] = json.loads(Path(__file__).with_name("config.schema.json").read_text(encoding="utf-8"))
     return data
 
 
@@ -83,8 +82,8 @@ def _check_any(value: object, schemas: list[dict[str, Any]], root: dict[str, Any
 
 def _check_text(value: str, schema: dict[str, Any], where: str) -> None:
     if "enum" in schema and value not in schema["enum"]:
-        close = difflib.get_close_matches(value, schema["enum"], 1)
-        hint = f"did you mean {close[0]!r}?" if close else f"one of {', '.join(schema['enum'])}"
+        close = nearest(value, schema["enum"])
+        hint = f"did you mean {close!r}?" if close else f"one of {', '.join(schema['enum'])}"
         raise Invalid(f"{where}: unknown value {value!r}", hint)
     if len(value) < schema.get("minLength", 0) or not re.search(schema.get("pattern", ""), value):
         raise Invalid(f"{where}: {value!r} can't stand there")
@@ -97,9 +96,8 @@ def _check_table(value: dict[str, object], schema: dict[str, Any], root: dict[st
         if key in known:
             check(item, known[key], root, name)
         elif schema.get("additionalProperties", True) is False:
-            close = difflib.get_close_matches(key, known, 1)
-            raise Invalid(
-                f"unknown key {name!r}", f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
-            )
+            close = nearest(key, known)
+            hint = f"did you mean {close!r}?" if close else f"known are {', '.join(known)}"
+            raise Invalid(f"unknown key {name!r}", hint)
         else:
             check(item, schema["additionalProperties"], root, name)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import errno
-import platform
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from sandbox_venv.errors import SandboxError
+from sandbox_venv.errors import SandboxError, nearest
 from sandbox_venv.seccomp import library as lib
 from sandbox_venv.seccomp.policy import Argument, Policy, load_policy
 
@@ -55,7 +54,7 @@ def compile_seccomp(*, allow: str | None = None, optouts: frozenset[str] = froze
         raise SandboxError(f"compile seccomp: unknown opt-out: {name}", f"known are {', '.join(policy.optouts)}")
     if allow is not None and not allow.strip():
         return Program(b"", b"", 0, ())
-    machine = platform.machine()
+    machine = os.uname().machine
     if machine not in MACHINES:
         raise SandboxError(
             f"compile seccomp: no policy for {machine}", "set SANDBOX_SECCOMP_ALLOW= to run without seccomp"
@@ -112,8 +111,8 @@ class Compiler:
 
     def _nearest(self, word: str) -> str:
         known = sorted(set(lib.known_names(self.library, self.arch, self.numbers)))
-        near = difflib.get_close_matches(word.lower(), known, 1)
-        return f"did you mean {near[0]}?" if near else "names are those of syscalls(2)"
+        near = nearest(word.lower(), known)
+        return f"did you mean {near}?" if near else "names are those of syscalls(2)"
 
     def _filter(self, action: int) -> SyscallFilter:
         """Return an empty filter for this machine alone: foreign ABIs (i386, x32, arm) get ENOSYS."""

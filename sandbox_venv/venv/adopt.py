@@ -9,12 +9,13 @@ from __future__ import annotations
 import dataclasses
 import os
 
+from ..errors import shown
 from ..state import StateDir
 from . import files
 from .inspect import list_entries
 from .launchers import launcher_text
 from .record import Record, find_record, write_record
-from .tree import CACHE, SHELL, Say, Tree, clear_stage, is_ours, open_tree, quiet, shown
+from .tree import CACHE, SHELL, Say, Tree, clear_stage, is_ours, open_tree, quiet
 
 SYSTEM = ("/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin")
 EXPECTED = ("python", "pip", "pydoc", "idle", "2to3", "wheel", "pypy")

@@ -124,8 +124,3 @@ def describe_own(bin_fd: int, name: str) -> Found | None:
         return found
     own = strip_block(text)
     return dataclasses.replace(found, size=len(own), sha256=hashlib.sha256(own).hexdigest())
-
-
-def shown(name: str) -> str:
-    """Return a name as it can be printed: quoted where it holds anything that a terminal could take amiss."""
-    return name if name.isprintable() and name and not name[0].isspace() else ascii(name)

@@ -12,7 +12,7 @@ import stat
 import sys
 from pathlib import Path
 
-from ..errors import SandboxError
+from ..errors import SandboxError, shown
 from ..state import StateDir
 from . import files
 from .activate import strip_block
@@ -31,7 +31,6 @@ from .tree import (
     python_first,
     quiet,
     say_stderr,
-    shown,
 )  # fmt: skip
 
 
