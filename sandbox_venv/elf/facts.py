@@ -8,13 +8,14 @@ fsync(2), and each row carries a checksum over its key and its text, which a row
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import sqlite3
 import stat
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +28,8 @@ SCHEMA = 1
 BUSY_SECONDS = 0.5
 MAX_PAGES = 16_384
 """64 MiB, some 200,000 files; beyond it the older half goes."""
+KEYS_A_QUERY = 400
+"""SQLite takes 999 variables at least."""
 SETTLED_NS = 2_000_000_000
 """A file that changed so shortly ago may change again within one tick of its filesystem's clock, unseen."""
 
@@ -43,6 +46,7 @@ _NO_DAMAGE = frozenset(
 )
 """Errors of the moment: the file may be sound and others at work on it, so it stays."""
 _COLUMNS = tuple(field.name for field in fields(ElfFacts))
+_NAMES = "dev, ino, size, mtime, ctime, text, checksum"
 _SETUP = (
     "PRAGMA synchronous = OFF",
     "PRAGMA trusted_schema = OFF",
@@ -102,7 +106,7 @@ class FactsCache:
         self.problem: str | None = None
         self._path = directory / f"elf-facts-{SCHEMA}.sqlite"
         self._connection: sqlite3.Connection | None = None
-        self._known: dict[FileKey, ElfFacts] = {}
+        self._known: dict[FileKey, ElfFacts | None] = {}
         self._fresh: dict[FileKey, ElfFacts] = {}
         self._rebuilt = False
         try:
@@ -120,12 +124,17 @@ class FactsCache:
 
     def get(self, key: FileKey) -> ElfFacts | None:
         """Return what is known of the file that *key* describes."""
-        facts = self._fresh.get(key) or self._known.get(key)
-        if facts is None and self.problem is None:
-            facts = self._guarded(lambda connection: _read(connection, key))
-            if facts is not None:
-                self._known[key] = facts
-        return facts
+        if key not in self._fresh and key not in self._known:
+            self.ask((key,))
+        return self._fresh.get(key) or self._known.get(key)
+
+    def ask(self, keys: Iterable[FileKey]) -> None:
+        """Read what is known of many files in few queries; get() answers from memory then, also for the others."""
+        wanted = [key for key in keys if key not in self._fresh and key not in self._known]
+        for start in range(0, len(wanted), KEYS_A_QUERY):
+            some = wanted[start : start + KEYS_A_QUERY]
+            self._known.update(dict.fromkeys(some))
+            self._known.update(self._guarded(functools.partial(_read, keys=some)) or {})
 
     def put(self, key: FileKey, facts: ElfFacts) -> None:
         """Remember facts; on disk after flush(), unless the file changed within the last two seconds."""
@@ -259,10 +268,14 @@ def _write(connection: sqlite3.Connection, rows: list[_Row]) -> None:
             return
 
 
-def _read(connection: sqlite3.Connection, key: FileKey) -> ElfFacts | None:
-    """Return the row of exactly this key, if it is whole."""
-    query = "SELECT text, checksum FROM facts WHERE dev = ? AND ino = ? AND size = ? AND mtime = ? AND ctime = ?"
-    row = connection.execute(query, key).fetchone()
-    if row is None or not isinstance(row[0], str) or _checksum(key, row[0]) != row[1]:
-        return None
-    return load_facts(json.loads(row[0]))
+def _read(connection: sqlite3.Connection, keys: list[FileKey]) -> dict[FileKey, ElfFacts]:
+    """Return the facts of those keys whose rows are there, of exactly that file, and whole."""
+    places = ", ".join("(?, ?)" for _ in keys)
+    query = f"SELECT {_NAMES} FROM facts WHERE (dev, ino) IN (VALUES {places})"  # noqa: S608 - question marks only
+    numbers = [number for key in keys for number in key[:2]]
+    wanted, found = set(keys), {}
+    for *row, text, checksum in connection.execute(query, numbers):
+        key = FileKey(*row)
+        if key in wanted and isinstance(text, str) and _checksum(key, text) == checksum:
+            found[key] = load_facts(json.loads(text))
+    return found

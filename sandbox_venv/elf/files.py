@@ -51,40 +51,37 @@ class Files:
     def facts(self, real: str) -> ElfFacts | str:
         """Return the facts of the regular file at *real*, or why it has none. Never raises."""
         known = self._seen.get(real)
-        if known is None:
-            known, key = self._cached(real)
-            known = self._keep(real, known) if known is not None else self._learn(real, read_facts(real), key)
-        return known
+        if known is not None:
+            return known
+        key = _key(real)
+        if isinstance(key, str):
+            return self._keep(real, key)
+        cached = self._cache.get(key) if self._cache else None
+        return self._learn(real, read_facts(real), key) if cached is None else self._keep(real, cached)
 
     def prefetch(self, paths: Iterable[str]) -> None:
         """Read files that will be asked for, on all cores where that pays."""
-        missed: dict[str, FileKey] = {}
+        keys = {}
         for path in paths:
-            if path not in self._seen:
-                known, key = self._cached(path)
-                if known is None and key is not None:
-                    missed[path] = key
-                elif known is not None:
-                    self._keep(path, known)
+            if path not in self._seen and isinstance(key := _key(path), FileKey):
+                keys[path] = key
+        if self._cache:
+            self._cache.ask(keys.values())
+        missed: dict[str, FileKey] = {}
+        for path, key in keys.items():
+            cached = self._cache.get(key) if self._cache else None
+            if cached is None:
+                missed[path] = key
+            else:
+                self._keep(path, cached)
         workers = workers_for(len(missed))
         if workers > 1:
             for path, found in read_all(tuple(missed), read_facts, workers).items():
                 self._learn(path, found, missed[path])
 
-    def _cached(self, real: str) -> tuple[ElfFacts | str | None, FileKey | None]:
-        """Return what is known without opening the file, and its key."""
-        try:
-            status = os.lstat(real)
-        except (OSError, ValueError) as error:
-            return getattr(error, "strerror", None) or str(error), None
-        if not stat.S_ISREG(status.st_mode):
-            return NOT_REGULAR, None
-        key = FileKey.of(status)
-        return (self._cache.get(key) if self._cache else None), key
-
-    def _learn(self, real: str, found: ElfFacts | str, key: FileKey | None) -> ElfFacts | str:
+    def _learn(self, real: str, found: ElfFacts | str, key: FileKey) -> ElfFacts | str:
         """Remember what was just read, in the cache too."""
-        if self._cache and key is not None and not isinstance(found, str):
+        if self._cache and not isinstance(found, str):
             self._cache.put(key, found)
         return self._keep(real, found)
 
@@ -96,6 +93,15 @@ class Files:
                 found = "too much text in the files so far"
         self._seen[real] = found
         return found
+
+
+def _key(real: str) -> FileKey | str:
+    """Return what the cache knows a regular file by, or why the path names none."""
+    try:
+        status = os.lstat(real)
+    except (OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    return FileKey.of(status) if stat.S_ISREG(status.st_mode) else NOT_REGULAR
 
 
 def read_facts(real: str) -> ElfFacts | str:
