@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import os
 import pwd
-import secrets
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -141,7 +140,7 @@ class StateDir:
             SandboxError: it can't be written.
         """
         self.make(path.parent)
-        temporary = path.parent / f".tmp-{secrets.token_hex(8)}"
+        temporary = path.parent / f".tmp-{os.urandom(8).hex()}"
         with _errors("write", path):
             try:
                 write_new(temporary, data, mode)

@@ -11,7 +11,6 @@ import importlib.machinery
 import importlib.util
 import os
 import py_compile
-import secrets
 import shutil
 import sys
 from pathlib import Path
@@ -114,7 +113,7 @@ def install(state: StateDir) -> Path:
     target = state.root / "code" / _digest(files)
     if _is_whole(target, files):
         return target
-    folder = state.make(state.root / "code") / f".tmp-{secrets.token_hex(8)}"
+    folder = state.make(state.root / "code") / f".tmp-{os.urandom(8).hex()}"
     try:
         folder.mkdir(mode=0o700)
         _build(folder, target, files)

@@ -6,11 +6,11 @@ import importlib.util
 import marshal
 import os
 import sys
-from importlib import resources
 from pathlib import Path
 
 from .subject import Base
 
+INSIDE = Path(__file__).parents[1] / "launch" / "inside"
 MODULES = ("config", "landlock", "init")
 """In the order in which they import each other; ``landlock`` may fail where there is no ctypes."""
 
@@ -32,8 +32,7 @@ _FOOT = "inside.init.main(int(sys.argv[1]))\n"
 
 
 def _sources() -> dict[str, str]:
-    folder = resources.files("sandbox_venv.launch.inside")
-    return {name: folder.joinpath(f"{name}.py").read_text(encoding="utf-8") for name in MODULES}
+    return {name: (INSIDE / f"{name}.py").read_text(encoding="utf-8") for name in MODULES}
 
 
 def bundle_source() -> str:

@@ -51,14 +51,14 @@ def read_file(path: str) -> tuple[bytes, str]:
 
 def read_dotenv(path: str) -> DotEnv:
     """Read ``.env`` with python-dotenv, without interpolation; nothing in it is ever executed."""
-    from dotenv import dotenv_values
-
     data, problem = read_file(path)
     if problem or not data:
         return DotEnv({}, {}, problem=problem)
     text = data.decode("utf-8", "surrogateescape")
     if "\0" in text:
         return DotEnv({}, {}, problem="it holds a NUL byte")
+    from dotenv import dotenv_values  # it brings logging along, and most projects have no such file
+
     values = {
         name: value
         for name, value in dotenv_values(stream=io.StringIO(text), interpolate=False).items()

@@ -5,10 +5,8 @@ Certificates in every session; local package directories, indexes and constraint
 
 from __future__ import annotations
 
-import configparser
 import os
 from collections.abc import Iterable, Iterator
-from urllib.parse import unquote, urlsplit
 
 from ..launch.call import CERTIFICATES
 from .expose import is_below
@@ -21,6 +19,8 @@ PIP_KEYS = {"find-links", "index-url", "extra-index-url", "constraint", "build-c
 def local_path(word: str) -> str:
     """Return the absolute path that a word of such a setting names, "" where it names none on this machine."""
     if word.startswith("file:"):
+        from urllib.parse import unquote, urlsplit
+
         url = urlsplit(word)
         return os.path.normpath(unquote(url.path)) if url.netloc in ("", "localhost") and url.path[:1] == "/" else ""
     return os.path.normpath(word) if word.startswith("/") else ""
@@ -28,6 +28,8 @@ def local_path(word: str) -> str:
 
 def read_pip_settings(paths: Iterable[str] = PIP_SETTINGS) -> Iterator[tuple[str, str]]:
     """Yield (key, value) of the machine's pip.conf, whichever section they are in."""
+    import configparser
+
     for path in paths:
         parser = configparser.RawConfigParser(strict=False)
         try:

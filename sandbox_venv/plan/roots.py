@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 import shutil
 from pathlib import Path
 
@@ -37,7 +36,7 @@ def prepare_records(plan: Plan, folder: Path, state: StateDir) -> None:
         return
     records, skeleton = translated
     roots = state.make(folder / "roots")
-    place = roots / secrets.token_hex(8)
+    place = roots / os.urandom(8).hex()
     umask = os.umask(0o022)
     try:
         os.mkdir(place, 0o755)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
-from importlib import resources
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,7 @@ class Policy:
 
 def read_policy() -> Policy:
     """Read the package's ``defaults.toml``."""
-    text = resources.files(__package__).joinpath("defaults.toml").read_text(encoding="utf-8")
-    data = tomllib.loads(text)
+    data = tomllib.loads(Path(__file__).with_name("defaults.toml").read_text(encoding="utf-8"))
     show = tuple(
         Show(
             reason=item["reason"],

@@ -5,11 +5,13 @@ from __future__ import annotations
 import glob
 import tomllib
 from dataclasses import dataclass, field
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from ..errors import SandboxError
 from . import Show
+
+FOLDER = Path(__file__).with_name("presets")
 
 
 @dataclass(slots=True)
@@ -33,12 +35,8 @@ class Preset:
 
 def names() -> dict[str, str]:
     """Return the presets that there are, each with its summary."""
-    folder = resources.files(__package__).joinpath("presets")
-    found = {}
-    for item in sorted(folder.iterdir(), key=lambda item: item.name):
-        if item.name.endswith(".toml"):
-            found[item.name[:-5]] = str(tomllib.loads(item.read_text(encoding="utf-8"))["summary"])
-    return found
+    files = sorted(FOLDER.glob("*.toml"))
+    return {path.stem: str(tomllib.loads(path.read_text(encoding="utf-8"))["summary"]) for path in files}
 
 
 def expand(paths: list[str], home: str) -> tuple[str, ...]:
@@ -85,6 +83,6 @@ def read_presets(wanted: list[str], home: str) -> Preset:
     found = Preset()
     check_names(wanted)
     for name in dict.fromkeys(wanted):
-        text = resources.files(__package__).joinpath("presets", f"{name}.toml").read_text(encoding="utf-8")
+        text = (FOLDER / f"{name}.toml").read_text(encoding="utf-8")
         add(found, tomllib.loads(text), home)
     return found

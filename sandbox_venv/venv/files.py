@@ -6,7 +6,6 @@ import contextlib
 import errno
 import hashlib
 import os
-import secrets
 import shutil
 import stat
 from collections.abc import Iterator
@@ -190,7 +189,7 @@ def put(source: int, name: str, target: int, new: str, stage: int) -> None:
         new: its name there.
         stage: a directory of ours on the same file system, for the step between.
     """
-    temporary = f"put-{secrets.token_hex(6)}"
+    temporary = f"put-{os.urandom(6).hex()}"
     try:
         try:
             os.link(name, temporary, src_dir_fd=source, dst_dir_fd=stage, follow_symlinks=False)
