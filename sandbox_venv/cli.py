@@ -7,12 +7,17 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import __version__
 from .errors import SandboxError
 from .launch.failure import guarded
 from .run import parse, run_command, start
 from .usage import help_text, overview
+
+if TYPE_CHECKING:
+    from .state import StateDir
+    from .venv.record import Record
 
 
 def say(line: str) -> None:
@@ -57,19 +62,39 @@ def wrap(words: list[str]) -> int:
     sort_options(options, where="wrap", stored=True)
     state = open_state()
     earlier = find_record(state, locate(venv), damaged=lambda _: None)
+    was_plain = not os.path.isdir(locate(venv) / "sandbox" / "bin")
     kept = [os.fsencode(word) for word in options] if options or earlier is None else None
     project = Path(os.path.realpath(asked.project)) if asked.project else None
     if kept is not None:
         _check_sources(options)
     record = wrap_venv(venv, options=kept, backend=asked.backend or None, project=project, state=state, out=say)
-    with FactsCache(state.root / "facts") as facts:
-        subject, compiled = prepare(record, state, "run", b"", facts)
+    try:
+        with FactsCache(state.root / "facts") as facts:
+            subject, compiled = prepare(record, state, "run", b"", facts)
+    except (SandboxError, OSError):
+        take_back(record, earlier, was_plain, state)
+        raise
     compile_missing(record, [Path(path) for path in subject.site])
     for path in record.folder.glob("*.plan"):  # the first start compiles, and says so, as the seed's scripts expect
         path.unlink()
     backend = os.fsdecode(compiled.plan.meta[b"backend"])
     say(f"sandbox-venv: {record.venv} is wrapped: its entry points start in a sandbox ({backend})")
     return 0
+
+
+def take_back(record: Record, earlier: Record | None, was_plain: bool, state: StateDir) -> None:
+    """Undo a wrap whose plan can't be compiled: plain again, or with the options of before."""
+    from .venv import wrap_venv
+    from .venv.record import write_record
+    from .venv.unwrap import unwrap_venv
+
+    if was_plain:
+        unwrap_venv(record.venv, state=state)
+        if earlier is not None:  # made anew since it was wrapped: its options are kept for the next time
+            write_record(state, earlier)
+    elif earlier is not None:
+        options = [os.fsencode(word) for word in earlier.options]
+        wrap_venv(record.venv, options=options, backend=earlier.backend, project=earlier.project, state=state)
 
 
 def _check_sources(options: list[str]) -> None:
@@ -157,7 +182,7 @@ def dispatch(words: list[str]) -> int:
             return 0
         return find_command(words[0])(words[1:])
     if words and not words[0].startswith("-") and not os.path.isdir(words[0]):
-        from .plan.options import nearest
+        from .errors import nearest
 
         close = nearest(words[0], known)
         hint = f"did you mean `sandbox-venv {close}`?" if close else "make a venv: python3 -m venv .venv"

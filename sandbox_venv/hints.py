@@ -1,4 +1,4 @@
-"""After a program that failed: which of the paths it was given exist on the host and aren't visible inside (cold)."""
+"""After a failure, what to do (cold): a start that failed, or a program that was given what isn't visible inside."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import contextlib
 import os
 
 from .launch import outside
+from .launch.failure import LaunchError, complain
 from .launch.planfile import Plan
+from .namespaces import find_obstacle
 
 MOST = 3
 
@@ -92,6 +94,39 @@ def hint_unseen(plan: Plan, argv: list[bytes], cwd: bytes, code: int) -> None:
             return
     for path in unseen[:MOST]:
         _write(b"%s isn't visible inside; to show it: %s" % (path, bind_option(path)))
+
+
+DOCTOR = "see what this machine lacks: sandbox-venv doctor"
+
+
+def no_namespaces(line: bytes) -> LaunchError:
+    """Return the error for namespaces that can't be made: what forbids them, or ``line``."""
+    obstacle = find_obstacle()
+    if obstacle is None:
+        return LaunchError(b"native: " + line, DOCTOR.encode())
+    return LaunchError(os.fsencode(f"start a sandbox: {obstacle}"), os.fsencode(obstacle.remedy))
+
+
+def hint_failed_start(number: int) -> None:
+    """Write the hint line after a set-up that failed with that errno and has said so itself."""
+    obstacle = find_obstacle()
+    if obstacle:
+        _write(os.fsencode(f"{obstacle}; {obstacle.remedy}"))
+    elif number == 2:  # ENOENT
+        _write(b"if it moved or was replaced, run `sandbox-venv wrap` again")
+    elif number == 24:  # EMFILE
+        _write(b"allow more open files: ulimit -n 1024")
+    else:
+        _write(DOCTOR.encode())
+
+
+def say_ended_early() -> None:
+    """Say why bwrap ended before there was an init: it has written a line of its own."""
+    obstacle = find_obstacle()
+    if obstacle:
+        complain(os.fsencode(f"start a sandbox: {obstacle}"), os.fsencode(obstacle.remedy))
+    else:
+        complain(b"start a sandbox: it ended before the program did", DOCTOR.encode())
 
 
 def _write(text: bytes) -> None:

@@ -9,8 +9,9 @@ import re
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
+
+from .namespaces import find_obstacle
 
 BWRAP_PATHS = ("/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap")
 """Where bwrap is looked for: never on the user's PATH, which a session's files may be on."""
@@ -41,85 +42,6 @@ def _read(path: str) -> str:
             return file.read().strip()
     except OSError:
         return ""
-
-
-def userns_obstacle() -> str:
-    """Return what is known to forbid user namespaces here, in words, or the plain fact."""
-    if _read("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1":
-        return "AppArmor restricts them (kernel.apparmor_restrict_unprivileged_userns=1, Ubuntu 23.10 and later)"
-    if _read("/proc/sys/kernel/unprivileged_userns_clone") == "0":
-        return "the sysctl kernel.unprivileged_userns_clone is 0"
-    if _read("/proc/sys/user/max_user_namespaces") == "0":
-        return "the sysctl user.max_user_namespaces is 0"
-    if "Seccomp:\t2" in _read("/proc/self/status"):
-        return "a seccomp filter is in force here (a container's, most likely)"
-    return "the kernel refuses them"
-
-
-def userns_remedy() -> str:
-    """Return what allows user namespaces for this tool alone."""
-    if _read("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1":
-        return "allow bwrap alone by an AppArmor profile: apt install apparmor-profiles, then load its bwrap profile"
-    if "Seccomp:\t2" in _read("/proc/self/status"):
-        return "let the container runtime allow unshare(2), clone(2) and mount(2) for this container"
-    return "ask the administrator: user.max_user_namespaces, kernel.unprivileged_userns_clone"
-
-
-def _check(result: int, what: str) -> None:
-    if result != 0:
-        raise OSError(ctypes.get_errno(), what)
-
-
-def try_in_child(attempt: Callable[[ctypes.CDLL], str], flags: int, inside: int | None = None) -> str:
-    """Return what ``attempt`` returns in a forked child in new namespaces ("" = it worked), else why there are none.
-
-    Args:
-        attempt: is given libc; what it mounts is the child's alone.
-        flags: namespaces besides user and mount, CLONE_NEW*, unshare(2).
-        inside: the uid and gid to be in the user namespace, by default the caller's own.
-    """
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        text = "it failed"
-        try:
-            libc = ctypes.CDLL(None, use_errno=True)
-            ids = (("uid", os.geteuid()), ("gid", os.getegid()))
-            maps = [(f"{name}_map", f"{own if inside is None else inside} {own} 1") for name, own in ids]
-            _check(libc.unshare(0x10000000 | 0x00020000 | flags), "unshare")  # NEWUSER | NEWNS
-            for name, content in (("setgroups", "deny"), *maps):
-                with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
-                    file.write(content)
-            _check(libc.mount(None, b"/", None, ctypes.c_ulong(0x44000), None), "mount")  # MS_REC | MS_PRIVATE
-            text = attempt(libc)
-        except OSError as error:
-            text = f"{error.filename or error.strerror}: {os.strerror(error.errno or 0)}"
-        finally:
-            os.write(writer, text.encode())
-            os._exit(0)
-    os.close(writer)
-    with open(reader, "rb") as stream:
-        told = stream.read()
-    os.waitpid(pid, 0)
-    return told.decode()
-
-
-def _mount_proc(libc: ctypes.CDLL) -> str:
-    inner = os.fork()
-    if inner == 0:
-        failed = libc.mount(b"proc", b"/proc", b"proc", ctypes.c_ulong(14), None)  # nosuid, nodev, noexec
-        os._exit(ctypes.get_errno() if failed else 0)
-    code = os.waitstatus_to_exitcode(os.waitpid(inner, 0)[1])
-    return f"mounting /proc: {os.strerror(code)}" if code else ""
-
-
-@functools.cache
-def try_namespaces() -> str:
-    """Return "" where a user, mount and PID namespace with a fresh ``/proc`` can be had, else why not.
-
-    The attempt is made in a forked child, by the same calls as the native backend.
-    """
-    return try_in_child(_mount_proc, 0x20000000)  # NEWPID
 
 
 @functools.cache
@@ -171,12 +93,6 @@ def try_bwrap() -> str:
     return "" if done.returncode == 0 else done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "it failed"
 
 
-@functools.cache
-def native_obstacle() -> str:
-    """Return "" where the native backend can work, else why not."""
-    return try_namespaces()
-
-
 def landlock_abi() -> int:
     """Return the Landlock ABI version, 0 where there is none: landlock_create_ruleset(2) with the VERSION flag."""
     libc = ctypes.CDLL(None, use_errno=True)
@@ -203,24 +119,25 @@ def libseccomp() -> str:
 
 def probe() -> dict[str, ProbeResult]:
     """Probe this machine; return rows by name, in the order that ``doctor`` shows."""
-    obstacle = try_namespaces()
+    obstacle = find_obstacle()
     version = ".".join(map(str, bwrap_version()))
     bwrap = try_bwrap()
     abi = landlock_abi()
     seccomp = libseccomp()
     legacy = _read("/proc/sys/dev/tty/legacy_tiocsti")
-    why_not = f"{obstacle}: {userns_obstacle()}" if obstacle else "user, mount and PID namespaces, fresh /proc"
+    why_not = str(obstacle) if obstacle else "user, mount and PID namespaces, fresh /proc"
+    remedy = obstacle.remedy if obstacle else ""
     holes = (
         " (before 0.12 it follows links in mount points; plans avoid them)" if (0,) < bwrap_version() < (0, 12) else ""
     )
     return {
-        "userns": ProbeResult(not obstacle, why_not, "no sandbox at all", userns_remedy()),
-        "native": ProbeResult(not obstacle, why_not, "bwrap is needed", userns_remedy()),
+        "userns": ProbeResult(not obstacle, why_not, "no sandbox at all", remedy),
+        "native": ProbeResult(not obstacle, why_not, "bwrap is needed", remedy),
         "bwrap": ProbeResult(
             not bwrap,
             bwrap or f"{version} at {find_bwrap()}{holes}",
-            "native is used instead",
-            "apt install bubblewrap",
+            "native is used instead" if not obstacle else "no sandbox at all",
+            remedy if obstacle and find_bwrap() else "apt install bubblewrap",
         ),
         "mount_api": ProbeResult(mount_api(), "mount_setattr(2)", "native sets up a little slower", "Linux 5.12"),
         "landlock": ProbeResult(

@@ -8,7 +8,8 @@ import stat
 import tempfile
 from pathlib import Path
 
-from ..probe import ProbeResult, bwrap_version, probe, try_in_child, try_namespaces
+from ..namespaces import RUNTIME, check, find_obstacle, try_in_child
+from ..probe import ProbeResult, bwrap_version, probe
 from ..venv.executable import EXECUTABLE, read_executable
 
 PROXY_PATHS = ("/usr/bin/xdg-dbus-proxy", "/usr/local/bin/xdg-dbus-proxy")
@@ -22,19 +23,19 @@ def seccomp_mode() -> int:
     return int(fields.get("Seccomp", "0"))
 
 
-def _mount_overlay(libc: ctypes.CDLL) -> str:
+def _mount_overlay(libc: ctypes.CDLL) -> None:
     place = tempfile.gettempdir().encode()
-    failed = libc.mount(b"none", place, b"tmpfs", ctypes.c_ulong(0), None)
+    check(libc.mount(b"none", place, b"tmpfs", ctypes.c_ulong(0), None), "mount")
     for folder in (b"lower", b"upper", b"work", b"merged"):
         os.mkdir(place + b"/" + folder)
     options = b"userxattr,lowerdir=%s/lower,upperdir=%s/upper,workdir=%s/work" % (place, place, place)
-    failed |= libc.mount(b"overlay", place + b"/merged", b"overlay", ctypes.c_ulong(0), options)
-    return os.strerror(ctypes.get_errno()) if failed else ""
+    check(libc.mount(b"overlay", place + b"/merged", b"overlay", ctypes.c_ulong(0), options), "mount an overlay")
 
 
 def try_overlay() -> str:
     """Return "" where overlayfs can be mounted in a user namespace, else why not; tried in a forked child."""
-    return try_in_child(_mount_overlay, 0, inside=0)
+    obstacle = try_in_child(_mount_overlay, inside=0)
+    return obstacle.answer() if obstacle else ""
 
 
 def cgroup_obstacle() -> str:
@@ -64,7 +65,7 @@ def find_proxy() -> str:
 def more_rows() -> dict[str, ProbeResult]:
     """Return the further rows."""
     overlay, cgroup, proxy, mode = try_overlay(), cgroup_obstacle(), find_proxy(), seccomp_mode()
-    works = not try_namespaces()
+    works = not find_obstacle()
     launcher = read_executable(Path(__file__).resolve().parents[2])
     filtered = "a filter of a container is in force" + (", and lets namespaces be made" if works else "")
     return {
@@ -72,8 +73,7 @@ def more_rows() -> dict[str, ProbeResult]:
             mode != 2 or works,
             filtered if mode == 2 else "no seccomp filter is in force on this shell",
             "namespaces can't be made",
-            "docker run --security-opt seccomp=PROFILE, where PROFILE is docker's default and unshare, clone, mount, "
-            "umount2, pivot_root besides; never --privileged",
+            RUNTIME,
         ),
         "overlay": ProbeResult(
             not overlay,

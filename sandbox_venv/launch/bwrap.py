@@ -64,7 +64,9 @@ def spawn(plan: Plan, options: Sequence[bytes], config: Config, descriptors: Seq
                 os.set_inheritable(fd, True)
             os.execve(argv[0], argv, {})
         except OSError as error:
-            init.fail(config, init.Stop(1, error.errno or 2, b"run %s: %s" % (argv[0], init.why(error))))
+            init.fail(
+                config, init.Stop(init.FAILED_SETUP, error.errno or 2, b"run %s: %s" % (argv[0], init.why(error)))
+            )
         finally:
             os._exit(125)
     os.close(writer)

@@ -200,9 +200,16 @@ def spawn_native(plan: planfile.Plan, options: list[bytes], config: Config) -> i
 
     pipes = [fd for fd in init.open_descriptors() if init.is_pipe(fd)]
     try:
-        return native.spawn(native.parse(options), child, keep_fds=[*pipes, *[int(fd) for fd in config.keep]])
-    except (native.Failure, native.Usage) as error:
-        raise LaunchError(b"native: " + error.line()) from None
+        parsed = native.parse(options)
+        parsed.on_fail = lambda number: init.send(config.status_fd, init.FAILED, init.FAILED_SETUP << 16 | number)
+        return native.spawn(parsed, child, keep_fds=[*pipes, *[int(fd) for fd in config.keep]])
+    except native.Usage as error:
+        line = b"native: " + error.line()
+        raise LaunchError(line, b"see where the option comes from: sandbox-venv explain") from None
+    except native.Failure as error:
+        from ..hints import no_namespaces
+
+        raise no_namespaces(error.line()) from None
 
 
 def after(session: Session) -> None:

@@ -8,7 +8,17 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]  # what signal is a slow wrapper of
 import os
 
-from .inside.init import ALL_SIGNALS, CONTINUED, ENDED, FAILED, FAILED_EXEC, FIRST_MESSAGE, FORWARDED, STOPPED
+from .inside.init import (
+    ALL_SIGNALS,
+    CONTINUED,
+    ENDED,
+    FAILED,
+    FAILED_EXEC,
+    FAILED_SETUP,
+    FIRST_MESSAGE,
+    FORWARDED,
+    STOPPED,
+)
 
 SIGCHLD = 17
 UNCATCHABLE = (9, 19)
@@ -126,11 +136,17 @@ class Waiter:
             stage, number = self.failed >> 16, self.failed & 0xFFFF
             if stage == FAILED_EXEC:
                 return (127 if number in (2, 20) else 126) << 8
+            if stage == FAILED_SETUP:
+                from ..hints import hint_failed_start
+
+                hint_failed_start(number)
             return 125 << 8
         if self.ended is not None:
             return self.ended
         if os.WIFEXITED(self.child_status):
-            os.write(2, b"sandbox-venv: start sandbox: it ended before the program did\n")
+            from ..hints import say_ended_early
+
+            say_ended_early()
         else:
             text = b"sandbox-venv: wait for sandbox: it was killed by signal %d\n"
             os.write(2, text % os.WTERMSIG(self.child_status))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from .. import probe
 from ..elf import FactsCache
-from ..errors import SandboxError
+from ..errors import SandboxError, shown
+from ..namespaces import find_obstacle
 from ..policy import Policy, read_policy
 from ..policy.presets import read_presets
 from ..seccomp import compile_seccomp
@@ -150,30 +151,38 @@ def choose_backend(wanted: str, subject: Subject, user: UserOptions, fresh: int)
     """
     path = probe.find_bwrap() or ""
     if wanted == "native":
-        if obstacle := probe.native_obstacle():
-            raise SandboxError(f"use the native backend: {obstacle}: {probe.userns_obstacle()}", probe.userns_remedy())
+        if obstacle := find_obstacle():
+            raise SandboxError(f"start a sandbox: {obstacle}", obstacle.remedy)
         return "native", path
     problem = probe.try_bwrap()
+    if wanted == "bwrap":
+        if problem:
+            raise _no_bwrap(problem, path)
+        return "bwrap", path
     unsafe = ""
     roots = [subject.project, subject.home]
     for operation in user.operations[len(user.operations) - fresh :] if fresh else []:
         if probe.bwrap_version() < SAFE_MOUNT_POINTS and any(is_below(operation.target, root) for root in roots):
             unsafe = f"bwrap before 0.12 is not safe with a mount point at {operation.target}"
-    if wanted == "bwrap":
-        if problem:
-            raise SandboxError(f"use bwrap: {problem}", "apt install bubblewrap, or --backend native")
-        return "bwrap", path
     # Every plan has mount points below what sessions write. Pins and init's check make these safe with an older bwrap
     # too, but where there is a choice, the backend that never looks a mount point up by its path is taken.
     if not problem and probe.bwrap_version() >= SAFE_MOUNT_POINTS:
         return "bwrap", path
-    obstacle = probe.native_obstacle()
+    obstacle = find_obstacle()
     if not obstacle:
         return "native", path
     if not problem and not unsafe:
         return "bwrap", path
-    reason = f"bwrap: {unsafe or problem}; native: {obstacle}: {probe.userns_obstacle()}"
-    raise SandboxError(f"start a sandbox: {reason}", probe.userns_remedy())
+    raise SandboxError(f"start a sandbox: {unsafe + '; native: ' if unsafe else ''}{obstacle}", obstacle.remedy)
+
+
+def _no_bwrap(problem: str, path: str) -> SandboxError:
+    """Return why bwrap can't be used: what forbids namespaces to every program, or what it says itself."""
+    obstacle = find_obstacle() if path else None
+    if obstacle:
+        return SandboxError(f"start a sandbox: {obstacle}", obstacle.remedy)
+    hint = "--backend native works here" if path else "apt install bubblewrap, or --backend native"
+    return SandboxError(f"use bwrap: {problem.removeprefix('bwrap: ')}", hint)
 
 
 def trusted_dotenv(record: Record, dotenv: DotEnv, kind: str) -> tuple[dict[str, str], dict[str, str]]:
@@ -192,15 +201,10 @@ def trusted_dotenv(record: Record, dotenv: DotEnv, kind: str) -> tuple[dict[str,
     if kind == "install":
         ignored += sorted(name for name in dotenv.variables if name.startswith(STEERING))
     if ignored:
-        names = ", ".join(map(shown_name, ignored))
+        names = ", ".join(shown(name[:80]) for name in ignored)
         text = f"sandbox-venv: warning: {record.project}/.env sets {names}: ignored (to accept: sandbox-venv trust)\n"
         os.write(2, os.fsencode(text))
     return ({} if kind == "install" else dotenv.variables), {}
-
-
-def shown_name(name: str) -> str:
-    """Return a name for a terminal, whatever a session put into it."""
-    return name if name.isprintable() and len(name) <= 80 else ascii(name[:80])
 
 
 def prepare(
@@ -248,7 +252,7 @@ def add_presets(user: UserOptions, policy: Policy, home: str) -> Policy:
     user.libs += preset.libs
     user.operations = sort_options(preset.options, where="preset").operations + user.operations
     user.admit, user.files = preset.admit, preset.files
-    return replace(policy, show=(*policy.show, *preset.show))
+    return policy._replace(show=(*policy.show, *preset.show))
 
 
 def _pip_cache(subject: Subject) -> str:

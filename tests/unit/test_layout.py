@@ -40,7 +40,7 @@ LAYERS = (
     ("venv",),
     ("plan",),
     ("policy", "elf", "seccomp"),
-    ("venv.inspect", "venv.record", "venv.base", "venv.accounts", "state", "toolcode", "probe"),
+    ("venv.inspect", "venv.record", "venv.base", "venv.accounts", "state", "toolcode", "probe", "namespaces"),
     ("launch",),
     ("errors",),
 )

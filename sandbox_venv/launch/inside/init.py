@@ -14,7 +14,7 @@ import time
 
 from .config import Config, unpack
 
-FAILED_VERIFY, FAILED_LIMITS, FAILED_LANDLOCK, FAILED_SECCOMP, FAILED_CHDIR, FAILED_EXEC = 2, 3, 4, 5, 6, 7
+FAILED_SETUP, FAILED_VERIFY, FAILED_LIMITS, FAILED_LANDLOCK, FAILED_SECCOMP, FAILED_CHDIR, FAILED_EXEC = range(1, 8)
 READY, STOPPED, CONTINUED, ENDED, FAILED = 0x80, 0x81, 0x82, 0x83, 0x84
 
 # The order is the protocol: message number k is SIGRTMIN + 1 + k. Numbers are Linux's, signal(7).

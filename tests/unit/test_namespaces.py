@@ -1,0 +1,42 @@
+"""What forbids user namespaces, told from the kernel's answer and its settings: those that this machine can't have."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from sandbox_venv import namespaces
+from sandbox_venv.namespaces import Obstacle
+
+CLONE = "/proc/sys/kernel/unprivileged_userns_clone"
+APPARMOR = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
+LIMIT = "/proc/sys/user/max_user_namespaces"
+ALL_IDS = {"/proc/self/uid_map": "         0          0 4294967295"}
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "files", "reason", "remedy"),
+    [
+        (Obstacle("unshare", errno.EPERM), {CLONE: "0"}, f"sysctl kernel.{CLONE[17:]} is 0", f"kernel.{CLONE[17:]}=1"),
+        (Obstacle("unshare", errno.EPERM), {CLONE: "1"}, "the kernel or one of its", "the administrator"),
+        (Obstacle("unshare", errno.EACCES), {APPARMOR: "1"}, "AppArmor restricts", "apparmor/sandbox-venv-bwrap"),
+        (Obstacle("uid_map", errno.EACCES, label="unprivileged_userns"), {APPARMOR: "1"}, "AppArmor restricts", "apt"),
+        (Obstacle("mount", errno.EACCES, label="docker-default"), {APPARMOR: "1"}, "profile 'docker-default'", "allow"),
+        (Obstacle("mount", errno.EACCES, label="unconfined"), {APPARMOR: "0"}, "the kernel or one", "administrator"),
+        (Obstacle("unshare", errno.EPERM, filtered=True), {CLONE: "0"}, "seccomp filter", "never --privileged"),
+        (Obstacle("unshare", errno.ENOSPC), {LIMIT: "0", **ALL_IDS}, "user.max_user_namespaces is 0", "sysctl -w user.max_"),
+        (Obstacle("unshare", errno.ENOSPC), {LIMIT: "0"}, "is 0 in the container or sandbox", "outside of that"),
+        (Obstacle("unshare", errno.ENOSPC), {LIMIT: "7"}, "no more namespaces are allowed", "leave a sandbox"),
+        (Obstacle("unshare", errno.EINVAL), {}, "this kernel has no user namespaces", "CONFIG_USER_NS"),
+        (Obstacle("mount /proc", errno.EPERM), {}, "parts of /proc are covered", "unmask=/proc"),
+        (Obstacle("fork", errno.EAGAIN), {}, "it failed", "doctor"),
+    ],
+)  # fmt: skip
+def test_reason_and_remedy(
+    monkeypatch: pytest.MonkeyPatch, obstacle: Obstacle, files: dict[str, str], reason: str, remedy: str
+) -> None:
+    monkeypatch.setattr(namespaces, "_read", lambda path: files.get(path, ""))
+    assert reason in str(obstacle)
+    assert str(obstacle).endswith(f"({obstacle.answer()})")
+    assert remedy in obstacle.remedy
