@@ -30,8 +30,9 @@ def started(venv: Venv, code: str) -> Process:
 
 
 def test_ctrl_c_is_one_keyboard_interrupt(shared_venv: Venv) -> None:
+    # Short sleeps: CPython sleeps a whole one where a signal comes just before its system call.
     code = (
-        "import time\ntry:\n print(12345, flush=True)\n time.sleep(30)\nexcept KeyboardInterrupt: print('KI')\n"
+        "import time\ntry:\n print(12345, flush=True)\n for _ in range(300): time.sleep(.1)\nexcept KeyboardInterrupt: print('KI')\n"
         "raise SystemExit(7)"
     )
     with shared_venv.terminal("python", "-c", code) as terminal:
@@ -42,7 +43,8 @@ def test_ctrl_c_is_one_keyboard_interrupt(shared_venv: Venv) -> None:
 
 
 def test_ctrl_c_that_is_not_caught_is_death_by_sigint(shared_venv: Venv) -> None:
-    with shared_venv.terminal("python", "-c", "import time; print(12345, flush=True); time.sleep(30)") as terminal:
+    code = "import time; print(12345, flush=True)\nfor _ in range(300): time.sleep(.1)"
+    with shared_venv.terminal("python", "-c", code) as terminal:
         terminal.expect("12345")
         terminal.send(CTRL_C)
         terminal.wait().check(-signal.SIGINT)
