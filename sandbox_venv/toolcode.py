@@ -10,7 +10,6 @@ import hashlib
 import importlib.machinery
 import importlib.util
 import os
-import py_compile
 import shutil
 import sys
 from pathlib import Path
@@ -91,6 +90,8 @@ def _is_whole(target: Path, files: dict[str, tuple[bytes, int]]) -> bool:
 
 def _build(folder: Path, target: Path, files: dict[str, tuple[bytes, int]]) -> None:
     """Write the copy to ``folder``, with byte code that names ``target``."""
+    import py_compile
+
     for name, (data, mode) in files.items():
         path = folder / name
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -113,6 +114,8 @@ def install(state: StateDir) -> Path:
     target = state.root / "code" / _digest(files)
     if _is_whole(target, files):
         return target
+    import py_compile  # a start that compiles its plan imports this module and never comes here
+
     folder = state.make(state.root / "code") / f".tmp-{os.urandom(8).hex()}"
     try:
         folder.mkdir(mode=0o700)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Dlopened:
+class Dlopened(NamedTuple):
     """A library or a directory of modules that other libraries open by name.
 
     Attributes:

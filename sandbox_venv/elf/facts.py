@@ -16,7 +16,6 @@ import stat
 import time
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
@@ -45,7 +44,6 @@ _NO_DAMAGE = frozenset(
     )
 )
 """Errors of the moment: the file may be sound and others at work on it, so it stays."""
-_COLUMNS = tuple(field.name for field in fields(ElfFacts))
 _NAMES = "dev, ino, size, mtime, ctime, text, checksum"
 _SETUP = (
     "PRAGMA synchronous = OFF",
@@ -82,7 +80,7 @@ class FileKey(NamedTuple):
 
 def dump_facts(facts: ElfFacts) -> list[object]:
     """Return facts as what JSON can hold."""
-    return [getattr(facts, name) for name in _COLUMNS]
+    return [*facts]
 
 
 def load_facts(values: list[Any]) -> ElfFacts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .paths import Resolved, is_below
 
@@ -18,8 +19,7 @@ Abi = tuple[int, bool, str]
 """Class (32 or 64), little-endian or not, machine in elf.h's words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Library:
+class Library(NamedTuple):
     """A library to expose.
 
     Attributes:
@@ -39,8 +39,7 @@ class Library:
     links: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Closure:
+class Closure(NamedTuple):
     """What has to be visible inside for programs to start, and what stands in the way.
 
     Attributes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 OLD_MAGIC = b"ld.so-1.7.0"
 NEW_MAGIC = b"glibc-ld.so.cache1.1"
@@ -41,8 +41,7 @@ _ENTRY = struct.Struct("=iIIIQ")
 _OLD_HEADER_BYTES, _OLD_ENTRY_BYTES = 16, 12
 
 
-@dataclass(frozen=True, slots=True)
-class CacheEntry:
+class CacheEntry(NamedTuple):
     """One library: its path, the flags, and the glibc-hwcaps level that it is for ("" = any CPU)."""
 
     path: str
@@ -50,11 +49,10 @@ class CacheEntry:
     hwcaps: str
 
 
-@dataclass(frozen=True, slots=True)
-class LoaderCache:
+class LoaderCache(NamedTuple):
     """The entries by SONAME, in the order of the file."""
 
-    entries: dict[str, list[CacheEntry]] = field(default_factory=dict)
+    entries: dict[str, list[CacheEntry]]
 
     def lookup(self, name: str, abi: tuple[int, bool, str], levels: Sequence[str]) -> str | None:
         """Return the path that the loader would open, as _dl_load_cache_lookup (elf/dl-cache.c).
@@ -84,7 +82,7 @@ def read_loader_cache(path: str = "/etc/ld.so.cache") -> LoaderCache:
             data = file.read(MAX_BYTES)
         return LoaderCache(_parse(data))
     except (OSError, struct.error, ValueError):
-        return LoaderCache()
+        return LoaderCache({})
 
 
 def _parse(data: bytes) -> dict[str, list[CacheEntry]]:

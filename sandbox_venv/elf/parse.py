@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from elftools.elf.structs import ELFStructs
@@ -45,8 +44,7 @@ class MalformedElf(Exception):
     """The file is no ELF file that could be loaded; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class ElfFacts:
+class ElfFacts(NamedTuple):
     """What ld.so(8) reads of one file before it searches for what the file needs.
 
     ``rpath`` is None where there is a RUNPATH, which voids it (glibc: elf_get_dynamic_info).
@@ -76,8 +74,7 @@ def text_length(facts: ElfFacts) -> int:
     return sum(len(text) for text in texts if text)
 
 
-@dataclass(frozen=True, slots=True)
-class _Segment:
+class _Segment(NamedTuple):
     offset: int
     address: int
     size: int

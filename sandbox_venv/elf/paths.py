@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_LINKS = 40
 """As path_resolution(7)."""
@@ -21,8 +21,7 @@ class RefusedPathError(Exception):
     """The path leads outside the allowed roots; the text is the first path that does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(NamedTuple):
     """Where a path ends. ``links`` are the links that name the file, each in a directory free of links."""
 
     real: str

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from .files import Files
@@ -39,8 +38,7 @@ class Directory(NamedTuple):
     free: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A library that was found: as the loader would open it, where it really is, and what it says."""
 
     path: str
@@ -48,8 +46,7 @@ class Candidate:
     facts: ElfFacts
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The end of one search, and what was refused on the way: (path, reason)."""
 
     found: Candidate | None

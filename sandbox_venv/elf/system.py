@@ -6,8 +6,8 @@ import glob
 import os
 import re
 import struct
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from .ldcache import LoaderCache, read_loader_cache
 
@@ -31,8 +31,7 @@ _PLATFORM_LEVELS = {
 """Machines whose AT_PLATFORM names the level; each includes those before it."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoaderWorld:
+class LoaderWorld(NamedTuple):
     """What one dynamic loader (one PT_INTERP) searches after RPATH and RUNPATH.
 
     ``lib`` and ``platform`` stand for $LIB and $PLATFORM (None: ask the kernel when somebody uses it);
@@ -51,7 +50,7 @@ def loader_world(interpreter: str | None, machine: str) -> LoaderWorld:
     """Return the world of the loader at *interpreter* (a real path outside the venv; None: this machine's)."""
     name = os.path.basename(interpreter or "")
     if name.startswith("ld-musl-") or (interpreter or "").endswith("-musl/libc.so"):
-        return LoaderWorld(True, musl_directories(name), LoaderCache(), "", "", ())
+        return LoaderWorld(True, musl_directories(name), LoaderCache({}), "", "", ())
     directories = built_in_directories(os.path.realpath(interpreter) if interpreter else None) or FALLBACK_DIRECTORIES
     lib = directories[0].strip("/").removeprefix("usr/")
     lib = lib if lib.startswith("lib") else "lib"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..errors import SandboxError
 from ..launch.call import CERTIFICATES
@@ -37,8 +37,7 @@ Line = tuple[tuple[str, ...], str]
 """Words of an option or slot, and the reason for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What one compile is asked for.
 
     Attributes:

@@ -6,15 +6,14 @@ import hashlib
 import io
 import os
 import stat
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_SIZE = 64 << 10
 CONTROL = ("BWRAP_ARGS", "SANDBOX_")
 """Names (or their starts) that loosen the sandbox: they count only from a file that was trusted outside."""
 
 
-@dataclass(frozen=True, slots=True)
-class DotEnv:
+class DotEnv(NamedTuple):
     """What ``.env`` says.
 
     Attributes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ..launch.nested import git_directory
 from .expose import is_below
@@ -57,7 +57,7 @@ def session_subject(subject: Subject, kind: str) -> Subject:
     if kind != "install" or not subject.originals:
         return subject
     folder = f"{subject.venv}/sandbox"
-    return replace(subject, private_home=f"{folder}/home", private_cache=f"{folder}/cache")
+    return subject._replace(private_home=f"{folder}/home", private_cache=f"{folder}/cache")
 
 
 def add_home(layout: Layout, subject: Subject, below: Iterable[tuple[str, bool]], *, keep_own: bool) -> None:

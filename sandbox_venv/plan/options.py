@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ..errors import SandboxError, nearest
 from ..policy.presets import check_names
@@ -75,8 +76,7 @@ PREFIXES = {"--perms", "--size", "--overlay-src"}
 """Options that belong to the next one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """One mount option of the user's with the prefixes before it.
 
     Attributes:

@@ -12,7 +12,7 @@ import os
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import SandboxError
 from ..policy.schema import Invalid, check, config_schema
@@ -31,8 +31,7 @@ OPTION_OF = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One setting.
 
     Attributes:

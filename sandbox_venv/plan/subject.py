@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(NamedTuple):
     """The base interpreter, as recorded when the venv was wrapped.
 
     Attributes:
@@ -31,8 +30,7 @@ class Base:
         return self.prefix in ("/usr", "/usr/local", "/")
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """What is sandboxed.
 
     Attributes:
@@ -65,4 +63,4 @@ class Subject:
     options: tuple[str, ...] = ()
     wrapped: bool = False
     other_venvs: tuple[str, ...] = ()
-    trusted: tuple[str, ...] = field(default_factory=tuple)
+    trusted: tuple[str, ...] = ()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Show:
+class Show(NamedTuple):
     """Host paths that a session sees read-only.
 
     Attributes:
@@ -26,8 +25,7 @@ class Show:
     session: str
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """What ``defaults.toml`` says."""
 
     show: tuple[Show, ...]

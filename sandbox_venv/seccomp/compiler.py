@@ -6,9 +6,8 @@ import errno
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sandbox_venv.errors import SandboxError, nearest
 from sandbox_venv.seccomp import library as lib
@@ -22,8 +21,7 @@ MACHINES = {"x86_64": "X86_64", "aarch64": "AARCH64"}
 """uname(2) machine: pyseccomp's name of the architecture"""
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(NamedTuple):
     """Two filters to be loaded one after the other, seccomp(2) SECCOMP_SET_MODE_FILTER."""
 
     allow: bytes
@@ -152,10 +150,10 @@ class Compiler:
             values = argument.values + extra
             first = [self._equal(argument.when[0], LOW_32, argument.when[1])] if argument.when else []
             for value in values:
-                yield self.library.ALLOW, [*first, self._equal(argument.index, argument.mask, value)]
+                yield self.library.ALLOW, [*first, self._equal(argument.position, argument.mask, value)]
             others = values if argument.when else values + special
             for mask, value in complement(argument.mask, others):
-                yield self.library.ERRNO(argument.refuse), [*first, self._equal(argument.index, mask, value)]
+                yield self.library.ERRNO(argument.refuse), [*first, self._equal(argument.position, mask, value)]
 
     def _deny_filter(self) -> bytes:
         """Return filter B."""

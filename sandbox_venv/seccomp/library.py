@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from collections.abc import Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -12,13 +14,34 @@ from sandbox_venv.errors import SandboxError
 if TYPE_CHECKING:
     from pyseccomp import SyscallFilter
 
+SONAME = "libseccomp.so.2"
 UNKNOWN = -1
 """__NR_SCMP_ERROR: no architecture has a call of this name, seccomp_syscall_resolve_name(3). Below it: another has."""
 
 
-def _find_library(name: str) -> str | None:
-    """Stand in for ctypes.util.find_library, which runs ldconfig, and failing that gcc and ld from PATH."""
-    return {"seccomp": "libseccomp.so.2"}.get(name)
+@contextlib.contextmanager
+def _stand_in() -> Iterator[None]:
+    """Put something in the place of ctypes.util, which pyseccomp imports to find the library.
+
+    The real one runs ldconfig, and failing that gcc and ld from PATH; and it imports a dozen modules to do so.
+    """
+    import ctypes
+
+    name = "ctypes.util"
+    real = sys.modules.get(name)
+    module = ModuleType(name)
+    setattr(module, "find_library", {"seccomp": SONAME}.get)  # noqa: B010 - mypy minds the plain form
+    sys.modules[name] = module
+    setattr(ctypes, "util", module)  # noqa: B010
+    try:
+        yield
+    finally:
+        if real is None:
+            del sys.modules[name]
+            delattr(ctypes, "util")
+        else:
+            sys.modules[name] = real
+            setattr(ctypes, "util", real)  # noqa: B010
 
 
 def load_library() -> ModuleType:
@@ -28,12 +51,9 @@ def load_library() -> ModuleType:
         SandboxError: where pyseccomp or libseccomp is missing. There is no sandbox without the filter unless
             the user says so (`SANDBOX_SECCOMP_ALLOW=`): never silently off.
     """
-    import ctypes.util
-
-    original = ctypes.util.find_library
-    setattr(ctypes.util, "find_library", _find_library)  # noqa: B010  (mypy minds the plain assignment)
     try:
-        import pyseccomp
+        with _stand_in():
+            import pyseccomp
     except ImportError as error:
         raise SandboxError(
             "load seccomp: the Python package pyseccomp is missing",
@@ -44,8 +64,6 @@ def load_library() -> ModuleType:
             f"load seccomp: libseccomp can't be used: {error}",
             "apt install libseccomp2 (dnf install libseccomp), or set SANDBOX_SECCOMP_ALLOW= to run without seccomp",
         ) from error
-    finally:
-        setattr(ctypes.util, "find_library", original)  # noqa: B010
     return pyseccomp  # type: ignore[no-any-return]
 
 

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import errno
 import tomllib
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(NamedTuple):
     """A call that is allowed only with certain values in one argument."""
 
     call: str
-    index: int
+    position: int
     mask: int
     values: tuple[int, ...]
     refuse: int
     """errno of the answer for all other values"""
     when: tuple[int, int] | None
-    """holds only where this (argument index, low 32 bits) is met; None = for all other values of `index`"""
+    """holds only where this (argument index, low 32 bits) is met; None = for all other values of the argument"""
 
 
-@dataclass(frozen=True, slots=True)
-class Deny:
+class Deny(NamedTuple):
     """Calls that filter B refuses when an argument, seen through `mask`, equals `value` for a pair of these."""
 
     calls: tuple[tuple[str, int], ...]
@@ -36,8 +33,7 @@ class Deny:
     """(index of another argument, bits): refused only where one of the bits is set"""
 
 
-@dataclass(frozen=True, slots=True)
-class OptOut:
+class OptOut(NamedTuple):
     """Calls that a kind of program needs: allowed without conditions."""
 
     allow: frozenset[str]
@@ -45,8 +41,7 @@ class OptOut:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """`policy.toml`, checked and with names split."""
 
     allow: frozenset[str]
@@ -68,7 +63,7 @@ def _argument(entry: dict[str, Any]) -> Argument:
     when = entry.get("when")
     return Argument(
         call=entry["call"],
-        index=entry["index"],
+        position=entry["index"],
         mask=entry["mask"],
         values=tuple(entry["values"]),
         refuse=getattr(errno, entry["refuse"]),

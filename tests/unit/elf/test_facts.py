@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -236,7 +235,7 @@ def test_writer_that_is_killed_leaves_a_usable_file(directory: Path):
             writer.kill()
         with FactsCache(directory) as cache:
             assert cache.get(KEY) == FACTS
-            cache.put(KEY._replace(inode=12345), replace(FACTS, soname=str(delay)))
+            cache.put(KEY._replace(inode=12345), FACTS._replace(soname=str(delay)))
         with FactsCache(directory) as cache:
             assert cache.problem is None
             kept = cache.get(KEY._replace(inode=12345))
@@ -263,4 +262,4 @@ def test_another_schema_is_another_file(directory: Path):
     fill(directory)
     assert f"-{SCHEMA}." in database(directory).name
     columns = "bits little_endian machine kind interpreter soname needed auxiliary rpath runpath flags_1"
-    assert tuple(columns.split()) == module._COLUMNS, "raise SCHEMA when these change"
+    assert tuple(columns.split()) == ElfFacts._fields, "raise SCHEMA when these change"

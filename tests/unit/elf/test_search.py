@@ -14,7 +14,7 @@ ABI = (64, True, "EM_X86_64")
 
 
 def searcher(*, musl: bool = False, steps: int = 10_000, seconds: float = 60) -> Searcher:
-    world = LoaderWorld(musl, ("/lib",), LoaderCache(), "lib64", "x86_64", ())
+    world = LoaderWorld(musl, ("/lib",), LoaderCache({}), "lib64", "x86_64", ())
     return Searcher(world, PathWalker((), ()), Files(None), Budget(steps, seconds))
 
 

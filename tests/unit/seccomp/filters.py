@@ -53,6 +53,6 @@ def default_stack(machine: str) -> Stack:
     if machine != platform.machine():
         arch = getattr(library.Arch, machine.upper())
         new = {name for name in policy.numbers if library.resolve_syscall(arch, name) == lib.UNKNOWN}
-        policy = dataclasses.replace(policy, allow=policy.allow - new)
+        policy = policy._replace(allow=policy.allow - new)
     compiler = Compiler(policy, library, machine)
     return Stack(machine, compiler, compiler.compile(None, NONE))

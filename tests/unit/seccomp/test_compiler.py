@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes.util
 import errno
 import itertools
-import platform
+import os
 import sys
 
 import pytest
@@ -173,7 +173,8 @@ def test_x32_is_absent():
 
 
 def test_another_machine_is_an_error_with_the_way_out(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
+    uname = os.uname_result([*os.uname()[:4], "riscv64"])
+    monkeypatch.setattr(os, "uname", lambda: uname)
     with pytest.raises(SandboxError, match="no policy for riscv64") as caught:
         compile_seccomp()
     assert "SANDBOX_SECCOMP_ALLOW=" in (caught.value.hint or "")
@@ -182,7 +183,7 @@ def test_another_machine_is_an_error_with_the_way_out(monkeypatch: pytest.Monkey
 
 def test_a_missing_library_is_an_error_with_the_package(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delitem(sys.modules, "pyseccomp", raising=False)
-    monkeypatch.setattr(lib, "_find_library", lambda name: "libseccomp-is-missing.so.2" if name == "seccomp" else None)
+    monkeypatch.setattr(lib, "SONAME", "libseccomp-is-missing.so.2")
     with pytest.raises(SandboxError, match="libseccomp can't be used") as caught:
         compile_seccomp()
     assert "apt install libseccomp2" in (caught.value.hint or "")
