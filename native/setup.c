@@ -8,7 +8,7 @@
 #define READ_WRITE (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 #define WITH_DEVICES MOUNT_ATTR_NOSUID
 #define CLONE_TREE (OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE)
-#define MOST_DESCRIPTORS 200
+#define MOST_DESCRIPTORS 64 /* so that it works under `ulimit -n 100` */
 #define MOST_NESTED 64
 
 static void put_file(const struct session *session, const char *path, const char *text)

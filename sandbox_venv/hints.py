@@ -6,7 +6,7 @@ import contextlib
 import os
 
 from .launch import outside
-from .launch.failure import LaunchError, complain
+from .launch.failure import LaunchError, complain, hint_for
 from .launch.planfile import Plan
 from .namespaces import find_obstacle
 
@@ -96,14 +96,11 @@ def hint_unseen(plan: Plan, argv: list[bytes], cwd: bytes, code: int) -> None:
         _write(b"%s isn't visible inside; to show it: %s" % (path, bind_option(path)))
 
 
-DOCTOR = "see what this machine lacks: sandbox-venv doctor"
-
-
 def no_namespaces(line: bytes) -> LaunchError:
     """Return the error for namespaces that can't be made: what forbids them, or ``line``."""
     obstacle = find_obstacle()
     if obstacle is None:
-        return LaunchError(b"native: " + line, DOCTOR.encode())
+        return LaunchError(b"native: " + line, hint_for(OSError()))
     return LaunchError(os.fsencode(f"start a sandbox: {obstacle}"), os.fsencode(obstacle.remedy))
 
 
@@ -112,12 +109,8 @@ def hint_failed_start(number: int) -> None:
     obstacle = find_obstacle()
     if obstacle:
         _write(os.fsencode(f"{obstacle}; {obstacle.remedy}"))
-    elif number == 2:  # ENOENT
-        _write(b"if it moved or was replaced, run `sandbox-venv wrap` again")
-    elif number == 24:  # EMFILE
-        _write(b"allow more open files: ulimit -n 1024")
     else:
-        _write(DOCTOR.encode())
+        _write(hint_for(OSError(number, "")))
 
 
 def say_ended_early() -> None:
@@ -126,7 +119,7 @@ def say_ended_early() -> None:
     if obstacle:
         complain(os.fsencode(f"start a sandbox: {obstacle}"), os.fsencode(obstacle.remedy))
     else:
-        complain(b"start a sandbox: it ended before the program did", DOCTOR.encode())
+        complain(b"start a sandbox: it ended before the program did", hint_for(OSError()))
 
 
 def _write(text: bytes) -> None:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
+MORE_FILES = b"allow more open files: ulimit -n 1024; where the hard limit (ulimit -Hn) is lower: --backend bwrap"
+
+
 class LaunchError(Exception):
     """A start that is refused: one line of bytes, and a hint."""
 
@@ -32,6 +35,18 @@ def complain(line: bytes, hint: bytes = b"") -> None:
         pass
 
 
+def hint_for(error: BaseException) -> bytes:
+    """Return what to do about an error that says nothing but its errno(3)."""
+    number = getattr(error, "errno", None)
+    if number in (23, 24):  # ENFILE, EMFILE
+        return MORE_FILES
+    if number in (28, 122):  # ENOSPC, EDQUOT
+        return b"make room on that disk and try again; nothing was changed"
+    if number == 2:  # ENOENT
+        return b"if it moved or was replaced, run `sandbox-venv wrap` again"
+    return b"see what this machine lacks: sandbox-venv doctor"
+
+
 def guarded(start: Callable[..., None], *args: object) -> NoReturn:
     """Call ``start``; whatever goes wrong in it is one line and status 125, and no program runs."""
     from ..errors import SandboxError
@@ -46,9 +61,9 @@ def guarded(start: Callable[..., None], *args: object) -> NoReturn:
     except KeyboardInterrupt:
         end_like(2)
     except MemoryError:
-        complain(b"start sandbox: out of memory")
+        complain(b"start sandbox: out of memory", b"allow more: ulimit -v, or the cgroup's memory.max")
     except BaseException as error:  # fail closed, in one line
         if os.environb.get(b"SANDBOX_DEBUG"):
             raise
-        complain(b"start sandbox: %s: %s" % (type(error).__name__.encode(), os.fsencode(str(error))))
+        complain(b"start sandbox: %s: %s" % (type(error).__name__.encode(), os.fsencode(str(error))), hint_for(error))
     os._exit(125)

@@ -12,7 +12,7 @@ import sys
 
 from . import environ, outside, planfile, slots
 from .call import install_variant, variant_of
-from .failure import LaunchError, guarded
+from .failure import LaunchError, guarded, hint_for
 from .inside import init
 from .inside.config import Config
 from .waiter import Waiter, block_signals, end_like, ignored_signals
@@ -159,7 +159,7 @@ class Session:
         except OSError as error:
             name = error.filename if isinstance(error.filename, bytes) else b"?"
             line = b"open %s: %s" % (name, (error.strerror or "").encode())
-            raise LaunchError(line, b"if it moved or was replaced, run `sandbox-venv wrap` again") from None
+            raise LaunchError(line, hint_for(error)) from None
         reader, writer = os.pipe()
         config = self.config(writer)
         if self.env.get(b"VERBOSE") or self.env.get(b"verbose"):

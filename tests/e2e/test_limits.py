@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.harness import Tool, User, Venv, make_project
+from tests.harness import Tool, User, Venv, make_project, run_as
 from tests.support.tool import FEATURES
 
 pytestmark = pytest.mark.e2e
@@ -65,6 +65,23 @@ def test_limits_of_one_call_come_after_those_kept_and_only_lower_the_hard_ones(l
 def test_cpu_time_ends_a_program_by_the_signal(limited: Venv) -> None:
     done = limited.python("while True: pass", env={"BWRAP_ARGS": "--rlimit cpu=1:2"})
     assert done.status in (-24, 152), done  # SIGXCPU
+
+
+def test_few_open_files_are_enough_and_too_few_are_said(shared_venv: Venv) -> None:
+    """The set-up takes what it needs below the hard limit; the program has the caller's limits."""
+    venv = shared_venv
+    code = "import resource as r; print(r.getrlimit(r.RLIMIT_NOFILE)[0])"
+    entry = [venv.bin / "python", "-c", code]
+    for argv in (entry, [venv.tool.command, "run", "--backend", venv.backend, "--", "python", "-c", code]):
+        run_as(venv.user, argv, cwd=venv.project).check()  # compiles, which takes more
+        few = ["sh", "-c", 'ulimit -S -n 40; exec "$@"', "sh", *argv]
+        assert run_as(venv.user, few, cwd=venv.project).check().stdout == "40\n"
+        done = run_as(venv.user, ["sh", "-c", 'ulimit -n 9; exec "$@"', "sh", *argv], cwd=venv.project).check(125)
+        line, hint = done.stderr.splitlines()
+        assert done.stdout == ""
+        assert line.startswith("sandbox-venv: "), done
+        assert "Too many open files" in line, done
+        assert hint.startswith("hint: allow more open files: ulimit -n 1024"), done
 
 
 def test_a_limit_that_does_not_exist_is_refused(limited: Venv) -> None:

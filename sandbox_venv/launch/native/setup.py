@@ -143,11 +143,11 @@ class Setup:
 
     def _room_for_descriptors(self, count: int) -> None:
         """Raise the soft limit for the set-up, if need be: each source is a descriptor until it is attached."""
-        if count > 200:
-            soft, hard = linux.getrlimit(linux.RLIMIT_NOFILE)
-            if soft < count + 64 <= hard:
-                linux.setrlimit(linux.RLIMIT_NOFILE, count + 64, hard)
-                self.soft_limit = soft
+        soft, hard = linux.getrlimit(linux.RLIMIT_NOFILE)
+        wanted = min(count + 64, hard)
+        if soft < wanted:
+            linux.setrlimit(linux.RLIMIT_NOFILE, wanted, hard)
+            self.soft_limit = soft
 
     def _restore_limit(self) -> None:
         if self.soft_limit >= 0:
