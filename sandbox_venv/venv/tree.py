@@ -14,7 +14,7 @@ from . import files
 from .activate import strip_block
 from .base import NAME
 from .inspect import is_script
-from .launchers import MAX_LAUNCHER, launcher_texts
+from .launchers import MAX_LAUNCHER, launcher_texts, looks_like_launcher
 from .record import Found, Record
 
 MAX_SCRIPT = 1 << 20
@@ -102,6 +102,22 @@ def is_ours(bin_fd: int, name: str, record: Record) -> bool:
     """Tell whether ``bin/name`` is, byte for byte, a launcher that the record implies."""
     data = files.read_file(bin_fd, name, MAX_LAUNCHER)
     return data is not None and data in expected_launchers(record, name)
+
+
+def is_launcher(tree: Tree, name: str, record: Record | None) -> bool:
+    """Tell whether ``bin/name`` stands for an original that is apart.
+
+    Where the record is lost, or the copy of the tool that C launchers were made from, the file's own word counts if it
+    has an original apart: only to choose which of two untrusted files is the original, and both run sandboxed.
+    """
+    if record is not None and is_ours(tree.bin, name, record):
+        return True
+    if record is not None and os.path.isdir(record.code):
+        return False
+    data = files.read_file(tree.bin, name, MAX_LAUNCHER)
+    if data is None or not looks_like_launcher(data):
+        return False
+    return name == SHELL or files.exists(tree.originals, name)
 
 
 def keeps_copy(name: str) -> bool:

@@ -22,9 +22,11 @@ from .shims import remove_shims, shims_of
 from .tree import (
     FOUND,
     MAX_SCRIPT,
+    SHELL,
     Say,
     Tree,
     clear_stage,
+    is_launcher,
     is_ours,
     keeps_copy,
     open_tree,
@@ -78,7 +80,7 @@ def _trusted_text(record: Record, name: str) -> bytes | None:
 def _is_free(tree: Tree, record: Record, name: str) -> bool:
     """Tell whether ``bin/name`` is free to be replaced: absent, a launcher, or the original itself already."""
     status = files.lstat(tree.bin, name)
-    if status is None or is_ours(tree.bin, name, record):
+    if status is None or is_launcher(tree, name, record):
         return True
     original = files.lstat(tree.originals, name)
     return original is not None and os.path.samestat(status, original)
@@ -109,7 +111,7 @@ def _commit(tree: Tree, record: Record) -> None:
         if status and stat.S_ISDIR(status.st_mode) and not files.exists(tree.bin, name):
             os.rename(name, name, src_dir_fd=tree.originals, dst_dir_fd=tree.bin)
     for name in os.listdir(tree.bin):
-        if is_ours(tree.bin, name, record):
+        if is_ours(tree.bin, name, record) or (name == SHELL and is_launcher(tree, name, record)):
             files.remove(tree.bin, name)
     os.fsync(tree.bin)
 

@@ -22,7 +22,7 @@ from .activate import add_block, strip_block
 from .allowed import check_allowed
 from .draft import new_record, write_helpers
 from .inspect import inspect_venv, is_entry, is_script, locate
-from .launchers import MAX_LAUNCHER, launcher_text, looks_like_launcher
+from .launchers import launcher_text
 from .record import Found, Record, find_record, write_record
 from .shims import place_shims
 from .tree import (
@@ -34,6 +34,7 @@ from .tree import (
     Tree,
     clear_stage,
     describe_own,
+    is_launcher,
     is_ours,
     keeps_copy,
     open_tree,
@@ -42,24 +43,11 @@ from .tree import (
 )  # fmt: skip
 
 
-def _is_leftover(tree: Tree, name: str) -> bool:
-    """Tell, where the record is lost, whether ``bin/name`` is a launcher whose original is apart.
-
-    A file's word counts here only to choose which of two untrusted files is the original: both run sandboxed.
-    """
-    data = files.read_file(tree.bin, name, MAX_LAUNCHER)
-    if data is None or not looks_like_launcher(data):
-        return False
-    return name == SHELL or files.exists(tree.originals, name)
-
-
 def _originals_in_bin(tree: Tree, old: Record | None) -> list[os.DirEntry[str]]:
     """Return what in ``bin/`` isn't a launcher of ours."""
     with os.scandir(tree.bin) as items:
         found = sorted(items, key=lambda item: item.name)
-    if old is not None:
-        return [item for item in found if not is_ours(tree.bin, item.name, old)]
-    return [item for item in found if not _is_leftover(tree, item.name)]
+    return [item for item in found if not is_launcher(tree, item.name, old)]
 
 
 def _manifest(tree: Tree, names: Sequence[str], old: Record | None) -> dict[str, Found]:

@@ -14,6 +14,7 @@ from sandbox_venv.state import StateDir
 from sandbox_venv.toolcode import tool_interpreter
 from sandbox_venv.venv import find_record, inspect_venv, unwrap_venv, wrap_venv
 from sandbox_venv.venv.accounts import group_text, passwd_text
+from sandbox_venv.venv.executable import EXECUTABLE, MAGIC, ROOM
 from sandbox_venv.venv.launchers import launcher_text, read_launcher
 from tests.harness import IS_ROOT
 from tests.unit.venv.trees import make_small_venv, make_state, snapshot
@@ -86,6 +87,28 @@ def test_wrapping_again_refreshes_launchers_of_an_older_tool(
     assert new.earlier == ((str(old.code), str(old.interpreter)),)
     assert os.fsencode(tmp_path / "newer") in (venv / "bin" / "pip").read_bytes()
     assert (venv / "sandbox" / "bin" / "pip").read_bytes() == before["bin/pip"][1]
+    unwrap_venv(venv, state)
+    assert snapshot(venv) == before
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_without_the_copy_of_the_tool_no_c_launcher_is_taken_for_an_original(
+    state: StateDir, venv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: bool
+) -> None:
+    copies = [tmp_path / name for name in ("old", "new")]
+    for number, copy in enumerate(copies):
+        (copy / EXECUTABLE).parent.mkdir(parents=True)
+        (copy / EXECUTABLE).write_bytes(b"\x7fELF%d" % number + MAGIC + bytes(ROOM))
+    before = snapshot(venv)
+    monkeypatch.setattr(StateDir, "install_code", lambda _: copies[0])
+    wrap_venv(venv, state=state)
+    assert (venv / "bin" / "pip").read_bytes().startswith(b"\x7fELF0")
+    shutil.rmtree(copies[0])
+    if again:
+        monkeypatch.setattr(StateDir, "install_code", lambda _: copies[1])
+        wrap_venv(venv, state=state)
+        assert (venv / "bin" / "pip").read_bytes().startswith(b"\x7fELF1")
+        assert (venv / "sandbox" / "bin" / "pip").read_bytes() == before["bin/pip"][1]
     unwrap_venv(venv, state)
     assert snapshot(venv) == before
 
