@@ -122,6 +122,11 @@ def folder_of(asked: Asked, venv: str | None) -> bytes:
                     "change that by wrapping again: sandbox-venv wrap --project DIR",
                 )
             return os.fsencode(folder)
+        if os.path.isdir(os.path.join(venv, "sandbox", "bin")):
+            raise SandboxError(
+                f"run in {venv!r}: it was wrapped with another state directory, or that is lost",
+                "set XDG_STATE_HOME (or HOME) as when it was wrapped, or wrap it again",
+            )
     project = os.path.realpath(asked.project) if asked.project else ""
     if not project:
         project = os.path.dirname(venv) if venv is not None else os.path.realpath(os.getcwd())

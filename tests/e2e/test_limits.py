@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.harness import Tool, User, Venv, make_project, run_as
+from tests.support.process import Argument
 from tests.support.tool import FEATURES
 
 pytestmark = pytest.mark.e2e
@@ -71,10 +72,11 @@ def test_few_open_files_are_enough_and_too_few_are_said(shared_venv: Venv) -> No
     """The set-up takes what it needs below the hard limit; the program has the caller's limits."""
     venv = shared_venv
     code = "import resource as r; print(r.getrlimit(r.RLIMIT_NOFILE)[0])"
-    entry = [venv.bin / "python", "-c", code]
-    for argv in (entry, [venv.tool.command, "run", "--backend", venv.backend, "--", "python", "-c", code]):
+    entry: list[Argument] = [venv.bin / "python", "-c", code]
+    run: list[Argument] = [venv.tool.command, "run", "--backend", venv.backend, "--", "python", "-c", code]
+    for argv in (entry, run):
         run_as(venv.user, argv, cwd=venv.project).check()  # compiles, which takes more
-        few = ["sh", "-c", 'ulimit -S -n 40; exec "$@"', "sh", *argv]
+        few: list[Argument] = ["sh", "-c", 'ulimit -S -n 40; exec "$@"', "sh", *argv]
         assert run_as(venv.user, few, cwd=venv.project).check().stdout == "40\n"
         done = run_as(venv.user, ["sh", "-c", 'ulimit -n 9; exec "$@"', "sh", *argv], cwd=venv.project).check(125)
         line, hint = done.stderr.splitlines()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import FEATURES, IS_ROOT, Tool, User, Venv, make_project, run_as, system_python
+from tests.harness import FEATURES, IS_ROOT, Result, Tool, User, Venv, make_project, run_as, system_python
 from tests.support.process import Argument
 from tests.unit.venv.trees import Snapshot, snapshot
 
@@ -183,5 +183,55 @@ def test_full_disk_leaves_the_venv_plain(tool: Tool) -> None:
         tool.run(user, "wrap", disk / "project" / ".venv").check()
         tool.run(user, "unwrap", disk / "project" / ".venv").check()
         assert snapshot(disk / "project") == before
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def fill_up(folder: Path) -> None:
+    """Leave no byte free on the file system of ``folder``."""
+    with (folder / "fill").open("ab", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"x" * 4096)
+        except OSError:
+            pass
+
+
+def check_full(done: Result) -> None:
+    line, hint = done.check(125).stderr.splitlines()
+    assert done.stdout == ""
+    assert line.startswith("sandbox-venv: "), done
+    assert "No space left on device" in line
+    assert hint == "hint: make room on that disk and try again; nothing was changed"
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="mounts a small file system")
+def test_full_state_disk_is_said_and_what_needs_no_room_goes_on(tool: Tool, ordinary_user: User, backend: str) -> None:
+    tool.require(ordinary_user, *FEATURES[backend])
+    venv = make_project(tool, ordinary_user, backend)
+    before = snapshot(venv.path)
+    disk = ordinary_user.makedirs(ordinary_user.home / "state", 0o700)
+    options = f"size=8m,mode=0700,uid={ordinary_user.uid},gid={ordinary_user.gid}"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", disk], check=True)
+    env = {"XDG_STATE_HOME": disk}
+    try:
+        fill_up(disk)
+        check_full(venv.wrap(env=env))
+        assert snapshot(venv.path) == before
+        (disk / "fill").unlink()
+        venv.wrap(env=env).check()
+        fill_up(disk)
+        check_full(venv.python("print(1)"))  # the first start compiles
+        (disk / "fill").unlink()
+        assert venv.python("print(1)").check().stdout == "1\n"
+        fill_up(disk)
+        assert venv.python("print(1)").check().stdout == "1\n"  # the plan is there
+        os.utime(next(disk.glob("sandbox-venv/venvs/*/record.json")))
+        check_full(venv.python("print(1)"))  # a stale one is not used instead
+        check_full(venv.sandbox("run", "--unshare-net", "--", "python", "-c", "print(1)", env=env))
+        done = venv.sandbox("run", "--", "python", "-c", "print(1)").check(125)  # without XDG_STATE_HOME
+        assert "it was wrapped with another state directory" in done.stderr
+        venv.sandbox("unwrap", env=env).check()  # needs none
+        assert snapshot(venv.path) == before
     finally:
         subprocess.run(["umount", disk], check=True)
