@@ -96,8 +96,11 @@ def _stdlib(real: Path, version: tuple[int, int] | None) -> tuple[Path, Path, tu
         libraries = [
             (path, match)
             for path, match in _libraries(prefix)
-            if (not named or path.name == named[0]) and version in (None, (int(match[2]), int(match[3])))
+            if version in (None, (int(match[2]), int(match[3]))) and (not named or match[1] == named[1])
         ]
+        # A free-threaded build has bin/python3.13, too, and lib/python3.13t alone.
+        exact = [(path, match) for path, match in libraries if named and path.name == named[0]]
+        libraries = exact or libraries
         if len({path.name for path, _ in libraries}) == 1:
             path, match = libraries[0]
             return prefix, path, (int(match[2]), int(match[3]))

@@ -105,6 +105,19 @@ def test_pypy_and_free_threaded_names(tmp_path: Path) -> None:
         assert info.stdlib == tmp_path / name / "lib" / name
 
 
+def test_a_free_threaded_build_named_as_the_ordinary_one(tmp_path: Path) -> None:
+    """``make install`` makes bin/python3.13 and bin/python3.13t, and lib/python3.13t alone."""
+    real = make_python(tmp_path, "3.13")
+    ordinary, free = tmp_path / "lib" / "python3.13", tmp_path / "lib" / "python3.13t"
+    ordinary.rename(free)
+    assert base_info(real).stdlib == free
+    shutil.copytree(free, ordinary)
+    assert base_info(real).stdlib == ordinary
+    shutil.rmtree(ordinary)
+    shutil.copytree(free, tmp_path / "lib" / "pypy3.13")
+    assert base_info(real).stdlib == free
+
+
 def test_base_that_is_gone_is_said_with_what_mends_it(tmp_path: Path) -> None:
     real = make_python(tmp_path / "py")
     venv = make_small_venv(tmp_path / "p" / ".venv")
