@@ -31,7 +31,7 @@ def find_drift(record: Record) -> list[Drift]:
     if not os.path.isdir(record.venv):
         return [Drift(str(record.venv), "the venv is gone")]
     found = [
-        Drift(str(path), f"{what} is gone, and no entry point starts")
+        Drift(str(path), f"{what} is gone: entry points don't start, or not all of them")
         for what, path in (("the tool's interpreter", record.interpreter), ("the tool's copy", record.code))
         if not path.exists()
     ]

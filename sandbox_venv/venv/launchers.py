@@ -7,8 +7,9 @@ argv[0]. Whether a file is a launcher is decided by what the record implies (:fu
 byte), never by what a file says of itself.
 
 Where the interpreter's path can't stand in a ``#!`` line (white space, not UTF-8, longer than every kernel takes),
-``/bin/sh`` runs ``exec`` first, as in pip's scripts. Where the interpreter is gone, the kernel refuses to start the
-launcher (the shell says "bad interpreter"): ``sandbox-venv doctor`` tells, and wrapping again mends it.
+``/bin/sh`` runs ``exec`` first, as in pip's scripts. Where the interpreter is gone, the C launcher goes on by itself or
+says so (125); a stub can't: the kernel doesn't start it, the shell says "not found" or "bad interpreter" and ends with
+126 or 127. Nothing runs. ``sandbox-venv status`` and ``verify`` tell, and wrapping again mends it.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import pytest
 
 from tests.harness import Base, Result, Tool, User, Venv, make_project, run_as, system_python
 from tests.support.tool import FEATURES, make_environment
+from tests.support.venvs import copy_interpreter
 
 pytestmark = [pytest.mark.e2e, pytest.mark.registry]
 
@@ -169,20 +170,6 @@ def test_an_interpreter_that_uv_manages_is_seen_through_its_alias(
     assert str(root) in done.stdout
     uv_inside(venv, tools, "pip", "install", "six").check()
     venv.python("import six").check()
-
-
-def copy_interpreter(prefix: Path) -> str:
-    """Copy the system's Python into a prefix of its own; return its version."""
-    source = Path(os.path.realpath(system_python()))
-    version = source.name.removeprefix("python")
-    (prefix / "bin").mkdir(parents=True)
-    shutil.copy2(source, prefix / "bin" / source.name)
-    for name in ("python3", "python"):
-        (prefix / "bin" / name).symlink_to(source.name)
-    ignored = shutil.ignore_patterns("test", "tests", "__pycache__", "*.a", "idlelib", "config-*", "dist-packages")
-    library = source.parent.parent / "lib" / source.name
-    shutil.copytree(library, prefix / "lib" / source.name, symlinks=True, ignore=ignored, ignore_dangling_symlinks=True)
-    return version
 
 
 def make_anew(venv: Venv, tools: Path) -> None:

@@ -119,3 +119,17 @@ def _template(base: Base) -> Path:
     path = make_environment(base.path / "template")
     subprocess.run([path / "bin" / "python", "-m", "ensurepip", "--default-pip"], check=True, stdout=subprocess.DEVNULL)
     return path
+
+
+def copy_interpreter(prefix: Path) -> str:
+    """Copy the system's Python into a prefix of its own; return its version."""
+    source = Path(os.path.realpath(system_python()))
+    version = source.name.removeprefix("python")
+    (prefix / "bin").mkdir(parents=True)
+    shutil.copy2(source, prefix / "bin" / source.name)
+    for name in ("python3", "python"):
+        (prefix / "bin" / name).symlink_to(source.name)
+    ignored = shutil.ignore_patterns("test", "tests", "__pycache__", "*.a", "idlelib", "config-*", "dist-packages")
+    library = source.parent.parent / "lib" / source.name
+    shutil.copytree(library, prefix / "lib" / source.name, symlinks=True, ignore=ignored, ignore_dangling_symlinks=True)
+    return version
