@@ -1,17 +1,21 @@
 """The ready-made root of sandboxes that the C launcher starts: directories, mount points and links, on disk.
 
-One a plan, below ``roots/`` beside it, never changed once it is made. A session mounts it read-only as its root. Its
-waiter holds a shared lock on it all the time: removing a mount point would tear the mount out of a live sandbox.
+Below ``roots/`` beside the plan, named after what it holds and never changed once it is made: plans that want the same
+one share it, and a plan that is compiled anew most often finds it there (a hundred new inodes can take a hundred
+milliseconds). A session mounts it read-only as its root. Its waiter holds a shared lock on it all the time: removing a
+mount point would tear the mount out of a live sandbox.
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
+import stat
 from pathlib import Path
 
-from ..launch.planfile import Plan
+from ..launch.planfile import Plan, PlanError, read
 from ..state import StateDir
 from .records import translate
 from .skeleton import Skeleton
@@ -28,36 +32,72 @@ def build(folder: Path, skeleton: Skeleton) -> None:
         os.symlink(target, top + path)
 
 
+def name_of(skeleton: Skeleton) -> str:
+    """Return the name that a skeleton has on disk: 16 hex digits over all that is in it."""
+    total = hashlib.sha256()
+    for table in (skeleton.folders, skeleton.files, skeleton.links):
+        total.update(b"%d\0" % len(table) + b"".join(path + b"\0" for path in sorted(table)))
+    total.update(b"".join(target + b"\0" for _, target in sorted(skeleton.links.items())))
+    return total.hexdigest()[:16]
+
+
+def is_whole(folder: Path, skeleton: Skeleton) -> bool:
+    """Tell whether all that ``skeleton`` says is in ``folder``."""
+    top = os.fsencode(folder) + b"/"
+    kinds = ((skeleton.folders, stat.S_ISDIR), (skeleton.files, stat.S_ISREG), (skeleton.links, stat.S_ISLNK))
+    try:
+        return all(is_kind(os.lstat(top + path).st_mode) for table, is_kind in kinds for path in table)
+    except OSError:
+        return False
+
+
 def prepare_records(plan: Plan, folder: Path, state: StateDir) -> None:
-    """Give a plan its records, with a new skeleton in ``folder``; or none, where the C launcher can't start it."""
+    """Give a plan its records, with its skeleton in ``folder``; or none, where the C launcher can't start it."""
     plan.records = []
     translated = translate(plan)
     if translated is None:
         return
     records, skeleton = translated
     roots = state.make(folder / "roots")
-    place = roots / os.urandom(8).hex()
-    umask = os.umask(0o022)
-    try:
-        os.mkdir(place, 0o755)
-        build(place, skeleton)
-    except OSError:  # no room, say: Python starts it without one
-        shutil.rmtree(place, ignore_errors=True)
-        return
-    finally:
-        os.umask(umask)
+    place = roots / name_of(skeleton)
+    if not is_whole(place, skeleton):
+        made = roots / f"{place.name}-{os.urandom(8).hex()}"
+        umask = os.umask(0o022)
+        try:
+            os.mkdir(made, 0o755)
+            build(made, skeleton)
+        except OSError:  # no room, say: Python starts it without one
+            shutil.rmtree(made, ignore_errors=True)
+            return
+        finally:
+            os.umask(umask)
+        try:
+            made.rename(place)
+        except OSError:  # a damaged one, which a session may be using
+            place = made
     plan.records = [records[0], os.fsencode(place), *records[2:]]
 
 
+def _used_by_plans(folder: Path) -> set[bytes]:
+    """Return the skeletons that the stored plans in ``folder`` name."""
+    used = set()
+    for path in folder.glob("*.plan"):
+        try:
+            used.update(read(os.fsencode(path)).records[1:2])
+        except PlanError:
+            continue
+    return used
+
+
 def drop_unused(folder: Path, plan: Plan) -> None:
-    """Remove the skeletons in ``folder`` but the plan's own, and but those that a session is using."""
-    used = plan.records[1] if plan.records else b""
+    """Remove the skeletons in ``folder`` that neither ``plan`` nor a stored plan names, nor a session is using."""
     try:
-        items = list(os.scandir(folder / "roots"))
+        items = [item for item in os.scandir(folder / "roots") if os.fsencode(item.path) not in plan.records[1:2]]
     except OSError:
         return
+    used = _used_by_plans(folder) if items else set()
     for item in items:
-        if os.fsencode(item.path) == used:
+        if os.fsencode(item.path) in used:
             continue
         try:
             fd = os.open(item.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox_venv.launch.planfile import SECTIONS, Plan
+from sandbox_venv.launch.planfile import SECTIONS, Plan, encode
 from sandbox_venv.plan.records import translate
 from sandbox_venv.plan.roots import build, drop_unused, prepare_records
 from sandbox_venv.plan.skeleton import Skeleton, Unsupported
@@ -131,18 +131,42 @@ def test_a_skeleton_on_disk_is_what_was_said(tmp_path: Path) -> None:
     assert os.readlink(tmp_path / "l" / "link") == "../a"
 
 
-def test_a_skeleton_in_use_stays(tmp_path: Path) -> None:
+def with_link(target: bytes) -> Plan:
+    plan = sample()
+    plan.base += [b"--symlink", target, b"/link"]
+    return plan
+
+
+def test_plans_that_want_the_same_skeleton_share_it_and_a_damaged_one_is_left_alone(tmp_path: Path) -> None:
     state = StateDir(tmp_path)
     folder = state.make(tmp_path / "venvs" / "x")
-    plans = [sample(), sample(), sample()]
+    plans = [with_link(target) for target in (b"a", b"a", b"b", b"a")]
+    for plan in plans[:3]:
+        prepare_records(plan, folder, state)
+    first, second, third = [Path(os.fsdecode(plan.records[1])) for plan in plans[:3]]
+    assert first == second != third
+    assert os.readlink(third / "link") == "b"
+    (first / "link").unlink()
+    prepare_records(plans[3], folder, state)
+    assert not (first / "link").is_symlink()
+    assert os.readlink(Path(os.fsdecode(plans[3].records[1])) / "link") == "a"
+
+
+def test_a_skeleton_that_a_session_or_a_stored_plan_uses_stays(tmp_path: Path) -> None:
+    state = StateDir(tmp_path)
+    folder = state.make(tmp_path / "venvs" / "x")
+    plans = [with_link(target) for target in (b"a", b"b", b"c", b"d")]
     for plan in plans:
         prepare_records(plan, folder, state)
-    first, second, third = [Path(os.fsdecode(plan.records[1])) for plan in plans]
-    assert first.is_dir()
+    first, second, third, fourth = places = [Path(os.fsdecode(plan.records[1])) for plan in plans]
+    stored = folder / "run-1.plan"
+    state.write_atomic(stored, encode(plans[2].sections()))
     fd = os.open(first, os.O_RDONLY | os.O_DIRECTORY)
     fcntl.flock(fd, fcntl.LOCK_SH)
-    drop_unused(folder, plans[2])
-    assert (first.is_dir(), second.is_dir(), third.is_dir()) == (True, False, True)
+    drop_unused(folder, plans[3])
+    assert [place for place in places if place.is_dir()] == [first, third, fourth]
     os.close(fd)
-    drop_unused(folder, plans[2])
-    assert (first.is_dir(), third.is_dir()) == (False, True)
+    stored.unlink()
+    drop_unused(folder, plans[3])
+    assert [place for place in places if place.is_dir()] == [fourth]
+    assert not second.exists()
