@@ -1,13 +1,18 @@
-"""How long the library closure takes: without facts (cold) and with them (warm), by number of ELF files.
+"""What a start costs that compiles the plan: how long the library closure takes, cold and from the facts' cache.
 
-    python benchmarks/closure.py                     # makes its venvs in a cache directory, pip needed once
-    python benchmarks/closure.py --site DIR …        # any site-packages instead, e.g. one with torch
-    python benchmarks/closure.py --seed 'COMMAND'    # beside it, a command that fills the seed's own cache
+    python -m benchmarks.closure                                # venvs of 0, 50 and 300 ELF files
+    python -m benchmarks.closure --torch /dir/with/its/wheel    # and one with torch's CPU build
+    python -m benchmarks.closure --seed /a/git/checkout         # beside the shell tool, on venvs with the same packages
 
-Each run is a fresh interpreter. What is reported is beyond that interpreter's own start: imports, resolution
-and the facts' way to disk. Files are in the page cache (a first, unmeasured run puts them there). Medians, in
-milliseconds, of the clock and of the processor (the one to look at on a busy machine); with --json the raw
-numbers.
+Of each venv, in rounds over all of them, so that a noisy machine is noisy to all:
+
+- closure: a fresh interpreter resolves it, without facts (cold) and with them (warm); beyond that interpreter's own
+  start, so imports, resolution and the facts' way to disk.
+- start: `python -c pass`, wrapped, native backend: no facts and no plan (cold), no plan (warm facts), a fresh plan,
+  and the program itself (bare).
+
+Files are in the page cache (a first round isn't counted). Milliseconds of the clock; in brackets, of the processors,
+which is what to look at on a busy machine. The results go to benchmarks/results/closure.json.
 """
 
 from __future__ import annotations
@@ -21,117 +26,214 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from sandbox_venv.elf.files import Files, scan_tree
+
+from .__main__ import machine
+from .workshop import PYTHON, ROOT, Workshop
+
+RESULTS = ROOT / "benchmarks" / "results" / "closure.json"
 VENVS = {
     "0": (),
     "50": ("numpy", "pillow", "lxml"),
     "293": ("numpy", "scipy", "pandas", "scikit-learn", "matplotlib", "pillow", "lxml"),
+    "torch": ("torch",),
 }
 """Name (about the number of ELF files) -> what is installed."""
-HOST = ("/bin/sh", "/usr/bin/env", "/usr/bin/git", "/usr/bin/gcc", "/usr/bin/vim", "/usr/bin/less", "/usr/bin/grep")
-GOALS = {("293", "cold"): 800, ("293", "warm"): 150}
+HOST = ("/bin/sh", "/usr/bin/env", "/usr/bin/git", "/bin/ls", "/bin/cat", PYTHON)
+GOALS = {
+    ("293", "closure cold"): 800,
+    ("293", "closure warm"): 150,
+    ("torch", "closure cold"): 3000,
+}
+KINDS = ("closure cold", "closure warm", "start cold", "start warm facts", "start warm plan", "bare")
+SEED_KINDS = ("seed cold", "seed warm")
 
 ONE_RUN = """
-import os, time
-start, before = time.perf_counter(), sum(os.times()[:4])
+import os, resource, time
+start = time.perf_counter()
+def used():
+    both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in both)
+before = used()
 import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from sandbox_venv.elf import FactsCache, resolve_closure
+program, *trees = sys.argv[3:5]
 with FactsCache(Path(sys.argv[2])) as facts:
-    closure = resolve_closure(sys.argv[4:], [sys.argv[3]], inside=[sys.argv[3]], facts=facts)
-wall, cpu = time.perf_counter() - start, sum(os.times()[:4]) - before
-print(1000 * wall, 1000 * cpu, closure.scanned, len(closure.libraries))
+    resolve_closure(sys.argv[5:], trees, inside=trees, facts=facts, program=program)
+print(time.perf_counter() - start, used() - before)
 """
+
+Times = tuple[float, float]
+"""Seconds of the clock, and of the processors."""
 
 
 @dataclass
 class Result:
-    """Runs over one site-packages: (clock, processor) in milliseconds."""
+    """One venv: how many ELF files it has, and the runs by kind."""
 
-    scanned: int = 0
-    libraries: int = 0
-    cold: list[tuple[float, float]] = field(default_factory=list)
-    warm: list[tuple[float, float]] = field(default_factory=list)
+    elf_files: int
+    runs: dict[str, list[Times]] = field(default_factory=dict)
 
-    def medians(self, kind: str) -> str:
-        """Return the medians as two columns."""
-        runs = getattr(self, kind)
-        if not runs:
-            return f"{'-':>9}{'-':>9}"
-        return "".join(f"{statistics.median(values):>9.0f}" for values in zip(*runs, strict=True))
-
-
-def run(site: Path, facts: Path) -> tuple[tuple[float, float], int, int]:
-    """Resolve once in a fresh interpreter; return (clock, processor) in ms, files scanned, libraries."""
-    roots = [path for path in HOST if os.path.exists(path)]
-    command = [sys.executable, "-I", "-c", ONE_RUN, str(ROOT), str(facts), str(site), *roots]
-    words = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    return (float(words[0]), float(words[1])), int(words[2]), int(words[3])
+    def figures(self) -> dict[str, Any]:
+        """Return median and lowest of each kind, in seconds."""
+        found: dict[str, Any] = {"elf files": self.elf_files}
+        for kind, runs in self.runs.items():
+            clock, processor = ([run[at] for run in runs] for at in (0, 1))
+            found[kind] = {
+                "median": statistics.median(clock),
+                "lowest": min(clock),
+                "processor median": statistics.median(processor),
+                "processor lowest": min(processor),
+                "runs": len(runs),
+            }
+        return found
 
 
-def measure(site: Path, repeat: int) -> Result:
-    """Return the times of *repeat* cold and warm runs over one site-packages."""
-    with tempfile.TemporaryDirectory() as temporary:
-        facts = Path(temporary) / "facts"
-        result = Result(*run(site, facts)[1:])
-        for _ in range(repeat):
-            shutil.rmtree(facts)
-            result.cold.append(run(site, facts)[0])
-            result.warm.append(run(site, facts)[0])
-    return result
+def start(command: list[str], cwd: Path, path: Path | None = None) -> Times:
+    """Run a command, with PATH if given; what it says is dropped."""
+    env = {**os.environ, "PATH": str(path)} if path else None
+    before = time.perf_counter()
+    process = subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    clock = time.perf_counter() - before
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{command} ended with {process.returncode}")
+    return clock, usage.ru_utime + usage.ru_stime
 
 
-def prepare(name: str) -> Path:
+class Subject:
+    """One venv with its wrapped copies, and the kinds of runs over it."""
+
+    def __init__(self, name: str, site: Path, workshop: Workshop, seed: Path | None) -> None:
+        self.name, self.site = name, site
+        self.venv = workshop.wrap(name, compiled=workshop.has_c, site=site)
+        self.state = workshop.folder / name / "state" / "sandbox-venv"
+        self.facts = workshop.folder / f"{name}-facts"
+        self.seed = workshop.wrap_by_seed(f"{name}-seed", seed, site) if seed else None
+        files = Files(None)
+        elf = [path for path in scan_tree(str(site)).files if not isinstance(files.facts(path), str)]
+        self.result = Result(len(elf))
+
+    def forget(self, *, facts: bool) -> None:
+        """Remove the plan, and the facts if so."""
+        for path in self.state.glob("venvs/*/*.plan"):
+            path.unlink()
+        if facts:
+            shutil.rmtree(self.state / "facts", ignore_errors=True)
+
+    def closure(self, *, cold: bool) -> Times:
+        """Resolve once in a fresh interpreter."""
+        if cold:
+            shutil.rmtree(self.facts, ignore_errors=True)
+        words = [sys.executable, "-I", "-c", ONE_RUN, str(ROOT), str(self.facts), PYTHON, str(self.site), *HOST]
+        clock, processor = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
+        return float(clock), float(processor)
+
+    def program(self, folder: str = "bin") -> Times:
+        """Start `python -c pass`."""
+        return start([f"{self.venv}/{folder}/python", "-c", "pass"], self.venv.parent)
+
+    def by_seed(self, *, cold: bool) -> Times:
+        """Start it by the shell tool."""
+        assert self.seed
+        if cold:
+            (self.seed / "sandbox" / "sandbox-venv.cache").unlink(missing_ok=True)
+        path = self.seed.parent / "path"
+        if not path.exists():  # where xdg-dbus-proxy is found but no session bus, the shell tool starts nothing
+            path.mkdir()
+            for item in os.scandir("/usr/bin"):
+                if item.name != "xdg-dbus-proxy":
+                    (path / item.name).symlink_to(item.path)
+        return start([f"{self.seed}/bin/python", "-c", "pass"], self.seed.parent, path)
+
+    def run(self, kind: str) -> Times:
+        """Run once."""
+        if kind in ("start cold", "start warm facts"):
+            self.forget(facts=kind == "start cold")
+        kinds: dict[str, Callable[[], Times]] = {
+            "closure cold": lambda: self.closure(cold=True),
+            "closure warm": lambda: self.closure(cold=False),
+            "bare": lambda: self.program("sandbox/bin"),
+            "seed cold": lambda: self.by_seed(cold=True),
+            "seed warm": lambda: self.by_seed(cold=False),
+        }
+        return kinds.get(kind, self.program)()
+
+    def measure(self, *, count: bool) -> None:
+        """Do one round of all kinds."""
+        for kind in (*KINDS, *(SEED_KINDS if self.seed else ())):
+            times = self.run(kind)
+            if count:
+                self.result.runs.setdefault(kind, []).append(times)
+
+
+def prepare(name: str, cache: Path, torch: str | None) -> Path:
     """Return a directory with the packages of VENVS[name] installed, kept between runs."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sandbox-venv-benchmarks"
-    site = cache / f"{name}-{sys.version_info[0]}.{sys.version_info[1]}"
-    if not (site / ".done").exists():
-        site.mkdir(parents=True, exist_ok=True)
-        if VENVS[name]:
-            command = [sys.executable, "-m", "pip", "install", "--quiet", "--only-binary", ":all:"]
-            subprocess.run([*command, "--target", str(site), *VENVS[name]], check=True)
-        (site / ".done").touch()
+    version = subprocess.run([PYTHON, "-V"], capture_output=True, text=True, check=True).stdout.split()[-1]
+    site = cache / f"site-{name}-{version.rpartition('.')[0]}"
+    if (site / ".done").exists():
+        return site
+    site.mkdir(parents=True, exist_ok=True)
+    if VENVS[name]:
+        command = [sys.executable, "-m", "pip", "--python", PYTHON, "install", "--quiet", "--only-binary", ":all:"]
+        if name == "torch":
+            command += ["--find-links" if os.path.isdir(str(torch)) else "--extra-index-url", str(torch)]
+        subprocess.run([*command, "--target", str(site), *VENVS[name]], check=True)
+    (site / ".done").touch()
     return site
 
 
-def seed(command: str, repeat: int) -> Result:
-    """Time a shell command that does the seed's work."""
-    result = Result()
-    for _ in range(repeat):
-        start, before = time.perf_counter(), sum(os.times()[2:4])
-        subprocess.run(command, shell=True, check=True, stdout=subprocess.DEVNULL)
-        cpu = sum(os.times()[2:4]) - before
-        result.cold.append((1000 * (time.perf_counter() - start), 1000 * cpu))
-    return result
+def table(data: dict[str, Any]) -> str:
+    """Return the figures as text: medians of the clock, in brackets of the processors; below, the lowest."""
+    lines = [" ".join(f"{name}: {value}" for name, value in data["machine"].items()), ""]
+    kinds = [kind for kind in (*KINDS, *SEED_KINDS) if all(kind in row for row in data["venvs"].values())]
+    lines.append(f"{'ms':<16}" + "".join(f"{kind:>18}" for kind in kinds))
+    for name, row in data["venvs"].items():
+        for which in ("median", "lowest"):
+            cells = [(row[kind][which] * 1e3, row[kind][f"processor {which}"] * 1e3) for kind in kinds]
+            head = f"{row['elf files']} ELF files" if which == "median" else f"  lowest ({name})"
+            lines.append(f"{head:<16}" + "".join(f"{f'{clock:.0f} ({cpu:.0f})':>18}" for clock, cpu in cells))
+    for (name, kind), goal in GOALS.items():
+        if name in data["venvs"]:
+            figure = data["venvs"][name][kind]
+            best = figure["lowest"] * 1e3
+            lines.append(f"goal: {name}, {kind}: {goal} ms; here {figure['median'] * 1e3:.0f}, at best {best:.0f}")
+    return "\n".join(lines)
 
 
-def main() -> int:
+def main() -> None:
+    """Read the arguments and do it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--site", type=Path, action="append", default=[], help="measure this site-packages")
-    parser.add_argument("--repeat", type=int, default=9)
-    parser.add_argument("--seed", help="a shell command that builds the seed's cache")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seed", type=Path, help="a git checkout of the shell tool")
+    parser.add_argument("--torch", help="where pip finds torch's CPU build: a directory, or an index's address")
+    parser.add_argument("--only", nargs="*", choices=list(VENVS), help="these venvs; nothing is stored then")
     options = parser.parse_args()
-    sites = {str(path): path for path in options.site} or {name: prepare(name) for name in VENVS}
-    results = {name: measure(site, options.repeat) for name, site in sites.items()}
-    if options.seed:
-        results["seed"] = seed(options.seed, options.repeat)
-    if options.json:
-        raw = {name: asdict(result) for name, result in results.items()}
-        print(json.dumps({"load": os.getloadavg(), "cpus": os.cpu_count(), "results": raw}))
-        return 0
-    print(f"{'venv':<24}{'ELF':>6}{'libs':>6}{'cold':>9}{'cpu':>9}{'warm':>9}{'cpu':>9}   goals, ms")
-    for name, result in results.items():
-        goals = "/".join(str(GOALS[name, kind]) for kind in ("cold", "warm") if (name, kind) in GOALS)
-        times = result.medians("cold") + result.medians("warm")
-        print(f"{name[-23:]:<24}{result.scanned:>6}{result.libraries:>6}{times}   {goals}")
-    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs")
-    return 0
+    names = options.only or [name for name in VENVS if name != "torch" or options.torch]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sandbox-venv-benchmarks"
+    cache.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="sandbox-venv-bench-"))
+    try:
+        workshop = Workshop(folder / "w")
+        subjects = [Subject(name, prepare(name, cache, options.torch), workshop, options.seed) for name in names]
+        for number in range(options.rounds + 1):
+            for subject in subjects:
+                subject.measure(count=number > 0)
+        data = {"machine": machine(), "venvs": {one.name: one.result.figures() for one in subjects}}
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if not options.only:
+        RESULTS.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    print(table(data))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

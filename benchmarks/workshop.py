@@ -13,6 +13,7 @@ from pathlib import Path
 from sandbox_venv.launch import planfile
 
 ROOT = Path(__file__).resolve().parents[1]
+PYTHON = "/usr/bin/python3"
 NO_LIBC = ["-std=gnu11", "-O2", "-ffreestanding", "-fno-stack-protector", "-fPIE", "-nostdlib", "-static-pie"]
 
 
@@ -41,18 +42,26 @@ class Workshop:
         self.has_floor = done.returncode == 0
         self.has_c = subprocess.run(["make", "-s", "-C", native, f"OUT={folder}"], check=False).returncode == 0
 
-    def wrap(self, name: str, *, compiled: bool, options: tuple[str, ...] = ()) -> Path:
-        """Make a project with a venv, wrapped by a copy of the tool with or without the C launcher; return the venv."""
+    def venv(self, place: Path, site: Path | None = None) -> Path:
+        """Make a project with a venv, with what is in the directory ``site`` installed; return the venv."""
+        venv = place / "project" / "venv"
+        subprocess.run([PYTHON, "-m", "venv", "--without-pip", venv], check=True)
+        shutil.copy(self.nothing, venv / "bin" / "nothing")
+        if site is not None:
+            (packages,) = venv.glob("lib/python3*/site-packages")
+            shutil.copytree(site, packages, symlinks=True, dirs_exist_ok=True)
+        return venv
+
+    def wrap(self, name: str, *, compiled: bool, options: tuple[str, ...] = (), site: Path | None = None) -> Path:
+        """Make a venv, wrapped by a copy of the tool with or without the C launcher; return it."""
         place = self.folder / name
         package = place / "tool" / "sandbox_venv"
         shutil.copytree(ROOT / "sandbox_venv", package, ignore=shutil.ignore_patterns("__pycache__", "launcher"))
         if compiled:
             shutil.copy(self.folder / "launcher", package / "launch" / "launcher")
-        venv = place / "project" / "venv"
-        subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", venv], check=True)
-        shutil.copy(self.nothing, venv / "bin" / "nothing")
+        venv = self.venv(place, site)
         env = {**os.environ, "PYTHONPATH": str(place / "tool"), "XDG_STATE_HOME": str(place / "state")}
-        words = [sys.executable, "-m", "sandbox_venv", "wrap", venv, "--backend", "native", *options]
+        words = [sys.executable, "-m", "sandbox_venv", "wrap", str(venv), "--backend", "native", *options]
         subprocess.run(words, check=True, env=env, cwd=place, stderr=subprocess.DEVNULL)
         subprocess.run([venv / "bin" / "nothing"], check=True, cwd=venv.parent)
         return venv
@@ -77,7 +86,8 @@ class Workshop:
         venv = self.wrap("python", compiled=False)
         found.append(Peer("sandbox-venv, Python", "native backend, no C built", (f"{venv}/bin/",)))
         if seed is not None:
-            found.append(self._seed(seed))
+            venv = self.wrap_by_seed("seed", seed)
+            found.append(Peer("seed", "the shell tool", (f"{venv}/bin/",)))
         return found
 
     def _floor(self, plan: planfile.Plan, program: str) -> Peer:
@@ -108,16 +118,14 @@ class Workshop:
         words = ("/bin/sh", "-c", " ".join(script), "sh", f"{venv}/bin/")
         return Peer("bwrap by hand", "bwrap --args, the same options", words)
 
-    def _seed(self, source: Path) -> Peer:
-        """The shell tool that this one started from, as it wraps a venv of its own."""
-        place = self.folder / "seed"
+    def wrap_by_seed(self, name: str, source: Path, site: Path | None = None) -> Path:
+        """Make a venv, wrapped by the shell tool that this one started from (a git checkout of it); return it."""
+        place = self.folder / name
         (place / "project").mkdir(parents=True)
         archive = subprocess.run(["git", "-C", source, "archive", "HEAD"], check=True, capture_output=True)
         subprocess.run(["tar", "x", "-C", place], input=archive.stdout, check=True)
-        venv = place / "project" / "venv"
-        subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", venv], check=True)
-        shutil.copy(self.nothing, venv / "bin" / "nothing")
+        venv = self.venv(place, site)
         tool = next(path for path in (place / "sandbox-venv", *place.glob("**/sandbox-venv")) if path.is_file())
         subprocess.run([tool, venv], check=True, cwd=place, capture_output=True)
         subprocess.run([venv / "bin" / "nothing"], check=False, cwd=venv.parent, capture_output=True)
-        return Peer("seed", "the shell tool", (f"{venv}/bin/",))
+        return venv
