@@ -117,8 +117,10 @@ static void read_folder(struct search *search, const char *folder, u8 depth)
 	long fd = depth ? sys(openat, AT_FDCWD, folder, flags, 0) : open_plain(folder, (u64)flags);
 	search->is_venv = 0;
 	search->below = 0;
-	if (fd < 0)
+	if (fd < 0) { /* Python sees to a directory that a session closed, and to a machine without room */
+		search->odd |= !depth || (fd != -ERR_NOENT && fd != -ERR_NOTDIR && fd != -ERR_LOOP);
 		return;
+	}
 	while (!search->odd && search->entries && (size = sys(getdents64, fd, buffer, sizeof buffer)) > 0)
 		for (long at = 0; at < size && search->entries;) {
 			const struct entry *entry = (const struct entry *)(const void *)(buffer + at);

@@ -9,7 +9,6 @@
 #define WITH_DEVICES MOUNT_ATTR_NOSUID
 #define CLONE_TREE (OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE)
 #define MOST_DESCRIPTORS 64 /* so that it works under `ulimit -n 100` */
-#define MOST_NESTED 64
 
 static void put_file(const struct session *session, const char *path, const char *text)
 {
@@ -61,7 +60,7 @@ static void bind_slot(const struct session *session, const char *source, u64 att
 		      const char *target, int optional)
 {
 	long fd = open_plain(source, O_PATH);
-	if (fd < 0 && optional)
+	if (optional && (fd == -ERR_NOENT || fd == -ERR_NOTDIR || fd == -ERR_LOOP))
 		return;
 	need(fd);
 	long place = open_target(session, root, target);
@@ -133,7 +132,7 @@ static void protect(const struct session *session, const char *project, long roo
 {
 	static struct points points;
 	protect_top(session, project, root);
-	for (size_t at = 0; at < session->before.count && at < MOST_NESTED; at++) {
+	for (size_t at = 0; at < session->before.count; at++) {
 		const char *path = session->before.nested[at];
 		size_t size = strlen(path), cut = sizeof "/pyvenv.cfg" - 1;
 		char *copy = take(size + 1);

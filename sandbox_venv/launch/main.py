@@ -128,13 +128,35 @@ class Session:
 
     def options(self) -> list[bytes]:
         """Return the whole list of bubblewrap options; opens the slots' sources."""
-        self.slots.fill(self.plan.slots)
+        try:
+            self.slots.fill(self.plan.slots)
+        except slots.TooManyError:
+            self._compile_again()
         closing = outside.add(self.plan, self.slots, self.argv, self.cwd)
         if b"env-files" in self.plan.meta:
             from . import desktop
 
             closing += desktop.add_files(self.plan, self.slots, self.env)
         return self.plan.base + self.slots.options + closing + self.plan.tail
+
+    def _compile_again(self) -> None:
+        """Compile the plan with all that there is to protect by now, and fill its slots."""
+        meta = self.plan.meta
+        for fd in self.slots.descriptors:
+            os.close(fd)
+        try:
+            os.unlink(plan_path(meta[b"dir"], meta[b"kind"], meta[b"variant"]))
+        except FileNotFoundError:
+            pass
+        self.plan = load(meta[b"dir"], meta[b"kind"], meta[b"variant"])
+        self.slots = slots.Slots(self.plan.protect, self.slots.nested_names)
+        try:
+            self.slots.fill(self.plan.slots)
+        except slots.TooManyError:
+            line = b"protect what host tools obey in %s: too many repositories, venvs and settings" % meta[b"project"]
+            raise LaunchError(
+                line, b"a session may have made them: remove them, or move them out of the project"
+            ) from None
 
     def config(self, writer: int) -> Config:
         """Return what init is told."""

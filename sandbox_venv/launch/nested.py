@@ -17,6 +17,10 @@ ENTRIES = 4096
 DEPTH = 4
 SETTINGS = b"pyvenv.cfg"
 
+ENOENT, EACCES, ENOTDIR, ELOOP = 2, 13, 20, 40  # errno(3)
+PASSING = (ENOENT, EACCES, ENOTDIR, ELOOP)
+"""What may become of a directory between its being listed and its being read; anything else ends the start."""
+
 SKIPPED = frozenset(
     (b"node_modules", b"__pycache__", b".tox", b".nox", b".mypy_cache", b".pytest_cache", b"site-packages", b".hg")
 )
@@ -26,12 +30,16 @@ SKIPPED = frozenset(
 def find(project: bytes, names: Container[bytes], skip: Container[bytes]) -> list[bytes]:
     """Return the paths of what is called so in the directories of ``project``, not in the project itself.
 
-    A venv shows as its ``pyvenv.cfg``, and is not looked into. Links are not followed.
+    A venv shows as its ``pyvenv.cfg``, and is not looked into. Links are not followed. A directory of this user's that
+    can't be read shows itself: a session may have closed it (chmod 000), to open it again in the next one.
 
     Args:
         project: where to look.
         names: what to look for besides.
         skip: paths of directories that are left alone.
+
+    Raises:
+        OSError: the project can't be read, or there is no room for the search.
     """
     found: list[bytes] = []
     queue = [(project, 0)]
@@ -52,11 +60,34 @@ def find(project: bytes, names: Container[bytes], skip: Container[bytes]) -> lis
                         below.append((item.path, depth + 1))
                     if not entries:
                         return found
-        except OSError:
+        except OSError as error:
+            closed = error.errno == EACCES and is_own(folder)
+            if error.errno not in PASSING or (closed and not depth):
+                raise
+            if closed:
+                found.append(folder)
             continue
         if not venv and depth < DEPTH:
             queue += below[: max(0, FOLDERS - len(queue))]
     return found
+
+
+def is_own(folder: bytes) -> bool:
+    """Tell whether this user owns a directory, so that a session may change its mode."""
+    try:
+        return os.lstat(folder).st_uid == os.geteuid()
+    except OSError:
+        return False
+
+
+def closed_above(path: bytes) -> bytes:
+    """Return the directory on the way to ``path`` that can't be searched and that this user owns, b"" where none is."""
+    for at in range(1, len(path)):
+        if path[at] == ord("/"):
+            folder = path[:at]
+            if not os.access(folder, os.X_OK):
+                return folder if is_own(folder) else b""
+    return b""
 
 
 def git_directory(path: bytes, project: bytes) -> bytes:

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 MOST_NESTED = 64
 """So many protected names below the project's top are mounted besides those that the plan knows."""
 
+
+class TooManyError(Exception):
+    """There are more protected names below the project's top than a start takes on: the plan shall know them."""
+
+
 COVERING = (b"--tmpfs", b"--ro-bind", b"--bind", b"--ro-bind-try", b"--bind-try", b"--dev-bind", b"--dev-bind-try")
 """Options that lay a mount over what was at their mount point."""
 
@@ -71,7 +76,8 @@ class Slots:
     """
 
     __slots__ = (
-        "absent", "descriptors", "links", "nested", "nested_names", "options", "points", "protect", "skip", "verify",
+        "absent", "descriptors", "links", "nested", "nested_names", "options", "points", "project", "protect", "skip",
+        "verify",
     )  # fmt: skip
 
     def __init__(self, protect: list[bytes], nested_names: Iterable[bytes] = ()) -> None:
@@ -85,10 +91,13 @@ class Slots:
         self.nested: list[tuple[bytes, set[bytes]]] = []
         self.skip: set[bytes] = set()
         self.points: set[bytes] = set()
+        self.project = b""
 
     def fill(self, slots: list[bytes]) -> None:
         """Add what ``slots`` (kind and two arguments in turn) say."""
-        for kind, second in zip(slots[::3], slots[2::3]):
+        for kind, first, second in zip(slots[::3], slots[1::3], slots[2::3]):
+            if kind == b"protect":
+                self.project = first
             if kind[:2] in (b"rw", b"ro"):
                 self.points.add(second)
                 if kind[:2] == b"ro":
@@ -110,10 +119,12 @@ class Slots:
     def _bind(self, kind: bytes, source: bytes, target: bytes) -> None:
         try:
             fd = open_path(source)
-        except OSError:
-            if kind.endswith(b"-try"):
-                return
-            raise
+        except OSError as error:
+            if not kind.endswith(b"-try") or error.errno not in nested.PASSING:
+                raise
+            if error.errno == nested.EACCES and kind[:2] == b"ro":
+                self._keep_closed(nested.closed_above(source))
+            return
         status = os.fstat(fd)
         if stat.S_ISLNK(status.st_mode):
             os.close(fd)
@@ -121,6 +132,12 @@ class Slots:
                 return
             raise OSError(40, "it is a symbolic link now, which it was not when it was checked", source)
         self.add(b"--ro-bind-fd" if kind[:2] == b"ro" else b"--bind-fd", fd, target, status)
+
+    def _keep_closed(self, folder: bytes) -> None:
+        """Have a directory stay closed that a session may have closed, with something protected in it: read-only."""
+        if self.project and folder.startswith(self.project + b"/") and folder not in self.skip:
+            self.points.discard(folder)  # a pin, maybe: it is writable
+            self._protect_path(self.project, folder)
 
     def add(self, option: bytes, fd: int, target: bytes, status: os.stat_result) -> None:
         """Add a bind of an open descriptor."""
@@ -170,9 +187,15 @@ class Slots:
         """Protect what lies further down, and the git directories that the ``.git`` files or links ``leads`` name."""
         found = nested.find(project, self.nested_names, self.skip) if self.nested_names else []
         self.nested.append((project, set(found)))
-        for path in [*found[:MOST_NESTED], *leads]:
+        known = self.points | self.skip
+        new = [path for path in found if path not in known and path.removesuffix(b"/" + nested.SETTINGS) not in known]
+        if len(new) > MOST_NESTED:
+            raise TooManyError
+        for path in [*found, *leads]:
             folder, _, name = path.rpartition(b"/")
-            if path not in leads:
+            if name not in self.nested_names and name != nested.SETTINGS and path not in leads:
+                self._keep_closed(path)
+            elif path not in leads:
                 self._protect_path(project, folder if name == nested.SETTINGS else path)
             try:
                 self.links.append((path, os.readlink(path)))
@@ -192,9 +215,13 @@ class Slots:
         opened: list[int] = []
         try:
             opened.extend(map(open_path, points))
-        except OSError:  # it is gone, or a link by now: no session can have done that to what was protected
+        except OSError as error:  # it is gone, or a link by now: no session can have done that to what was protected
             for fd in opened:
                 os.close(fd)
+            if error.errno not in nested.PASSING:
+                raise
+            if error.errno == nested.EACCES:
+                self._keep_closed(nested.closed_above(path))
             return
         for fd, point in zip(opened, points):
             status = os.fstat(fd)
@@ -216,7 +243,10 @@ class Slots:
             if not same:
                 found.append(path)
         for project, known in self.nested:
-            now = nested.find(project, self.nested_names, self.skip) if self.nested_names else []
+            try:
+                now = nested.find(project, self.nested_names, self.skip) if self.nested_names else []
+            except OSError:
+                now = [project]  # closed by the session
             found += [path for path in now if path not in known]
         return found
 

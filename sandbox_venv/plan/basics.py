@@ -28,6 +28,10 @@ MASKED = (
     "/proc/iomem",
     "/proc/ioports",
     "/proc/interrupts",
+    "/proc/cmdline",  # boot parameters, credentials among them at times
+    "/proc/config.gz",
+    "/proc/modules",
+    "/proc/locks",
 )
 MASKED_FOR_ROOT = ("/proc/slabinfo", "/proc/vmallocinfo", "/proc/pagetypeinfo", "/proc/kpagecount", "/proc/kpageflags")
 """Closed to ordinary users anyway: a mount less for them."""
@@ -50,6 +54,7 @@ class Request(NamedTuple):
         backend, bwrap: what was chosen, and bwrap's path.
         files: what variables and the machine's settings name, with the reason.
         pip_cache: the user's own pip cache, to be mounted, or None.
+        known: paths below the project that were protected before.
     """
 
     kind: str
@@ -61,6 +66,7 @@ class Request(NamedTuple):
     bwrap: str
     pip_cache: str | None = None
     files: tuple[tuple[str, str], ...] = ()
+    known: tuple[str, ...] = ()
 
 
 def set_up_lines(subject: Subject, request: Request, policy: Policy, seccomp: Program) -> list[Line]:

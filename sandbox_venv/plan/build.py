@@ -22,6 +22,7 @@ from .dotenv_file import DotEnv, read_dotenv
 from .expose import is_below
 from .named import PIP_SETTINGS, named_paths
 from .options import UserOptions, sort_options, split_words
+from .protected import recall
 from .settings import read_settings, say_ignored, stamped, user_path
 from .subject import Base, Subject
 
@@ -231,6 +232,7 @@ def prepare(
     request = Request(
         kind=kind, variant=variant, user=user, dotenv=variables, cwd=call.cwd, backend=backend, bwrap=bwrap,
         files=tuple(named_paths(subject, kind, call.files)),
+        known=tuple(recall(record.folder, subject.project)),
         pip_cache=_pip_cache(subject) if call.pip_cache or control.get("SANDBOX_USE_PIP_CACHE") else None,
     )  # fmt: skip
     stamps = [str(record.folder / "trusted-env"), str(record.code), *(PIP_SETTINGS if kind == "install" else ())]

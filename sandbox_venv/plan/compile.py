@@ -13,8 +13,10 @@ from ..policy import Policy
 from ..seccomp import Program
 from .basics import Line, Request, environment_rules, set_up_lines
 from .expose import is_below
-from .layout import Layout, add_home, add_pins, add_venv, find_nested, session_subject
+from .gitconfig import named_files
+from .layout import Layout, add_home, add_pins, add_venv, session_subject
 from .options import Operation
+from .protected import CLOSED, find_nested
 from .subject import Subject
 from .system import System, compile_system, lines_of
 from .users import add_operation, check_trust, mount_point, settle, split_covering, writable_root
@@ -30,6 +32,7 @@ class Compiled:
         system: the read-only part, with the library closure.
         seccomp: the compiled programs.
         notes: what deserves a line on a terminal.
+        protected: paths below the project's top that are to be remembered.
     """
 
     plan: Plan
@@ -39,6 +42,7 @@ class Compiled:
     system: System
     seccomp: Program
     notes: list[str] = field(default_factory=list)
+    protected: list[str] = field(default_factory=list)
 
 
 def _prune_covered(lines: list[Line], targets: Sequence[str]) -> list[Line]:
@@ -125,7 +129,14 @@ def add_project(
     project = subject.project
     if project not in replaced:
         layout.add("rw", project, project, why="the project, writable")
-    nested = find_nested(project, policy.protect_nested, [subject.venv] if subject.venv else [])
+    own = [subject.venv] if subject.venv else []
+    nested = find_nested(project, policy.protect_nested, own, request.known)
+    repositories = [f"{project}/.git", *(path for path, _ in nested if path.endswith("/.git"))]
+    named, read = named_files(repositories, project)
+    layout.watched = list(dict.fromkeys([f"{project}/.git/config", *read]))
+    inside = [*own, f"{project}/.git", *(path for path, _ in nested)]
+    layout.protected = [path for path, why in nested if why != CLOSED]
+    nested += [(path, "git's settings name it") for path in named if not any(is_below(path, top) for top in inside)]
     roots = [project]
     others = [(path, "another wrapped venv") for path in subject.other_venvs if writable_root(path, roots)]
     user_targets = [operation.target for operation in rest]
@@ -203,13 +214,13 @@ def compile_plan(
     plan.protect = [os.fsencode(name) for name in policy.protect]
     plan.entries = [os.fsencode(name) for name in policy.installers]
     plan.env = environment_rules(subject, request, policy)
-    plan.stamps = stamps(subject, request, extra_stamps)
+    plan.stamps = stamps(subject, request, [*extra_stamps, *layout.watched])
     plan.seccomp_allow, plan.seccomp_deny = seccomp.allow, seccomp.deny
     plan.meta = {
         os.fsencode(name): value if isinstance(value, bytes) else os.fsencode(value)
         for name, value in _meta(subject, request, policy, layout, seccomp).items()
     }
-    return Compiled(plan, lines, slots, tail, system, seccomp, list(seccomp.notes))
+    return Compiled(plan, lines, slots, tail, system, seccomp, list(seccomp.notes), layout.protected)
 
 
 def _meta(

@@ -6,16 +6,8 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ..launch.nested import git_directory
 from .expose import is_below
 from .subject import Subject
-
-NESTED_ENTRIES = 40_000
-NESTED_DEPTH = 8
-MOST_NESTED = 256
-"""Bounds of the search for nested protected names, in directory entries, levels and names: a session may make many."""
-
-SKIPPED = {"node_modules", "__pycache__", ".venv", ".tox", ".nox", ".mypy_cache", ".pytest_cache", "site-packages"}
 
 
 @dataclass(slots=True)
@@ -25,11 +17,14 @@ class Layout:
     Attributes:
         lines: ((kind, first, second), reason).
         pins: directories directly below ``$HOME`` that are read-only tmpfs.
-        targets: mount points that a user's option may cover, with the index in ``lines``.
+        protected: paths below the project's top that are read-only, to be remembered (``plan/protected.py``).
+        watched: files that say which these are; the plan is stale when one changes.
     """
 
     lines: list[tuple[tuple[str, str, str], str]] = field(default_factory=list)
     pins: list[str] = field(default_factory=list)
+    protected: list[str] = field(default_factory=list)
+    watched: list[str] = field(default_factory=list)
 
     def add(self, kind: str, first: str = "", second: str = "", *, why: str) -> None:
         """Append a slot."""
@@ -131,44 +126,3 @@ def add_venv(layout: Layout, subject: Subject, kind: str) -> None:
             layout.add("ro-try", f"{venv}/{name}", f"{venv}/{name}", why=why)
     layout.add("--tmpfs", f"{venv}/sandbox", why="hides the launchers' originals")
     layout.add("--remount-ro", f"{venv}/sandbox", why="hides the launchers' originals")
-
-
-def find_nested(project: str, names: Iterable[str], skip: Iterable[str]) -> list[tuple[str, str]]:
-    """Return (path, reason) of protected names below the top of ``project``; bounded, links not followed.
-
-    A plain venv in the project is found too: the host executes what is in it, its packages included.
-    """
-    wanted, skipped = set(names), set(skip)
-    found: list[tuple[str, str]] = []
-    budget = NESTED_ENTRIES
-    queue = [(project, 0)]
-    while queue and budget > 0:
-        folder, depth = queue.pop(0)
-        try:
-            entries = list(os.scandir(folder))
-        except OSError:
-            continue
-        budget -= len(entries)
-        for entry in entries:
-            if entry.name == ".git" and not entry.is_dir(follow_symlinks=False):
-                target = os.fsdecode(git_directory(os.fsencode(entry.path), os.fsencode(project)))
-                if target and not any(is_below(path, target) or is_below(target, path) for path in skipped):
-                    found.append((target, f"git's own directory, named by {entry.path}"))
-            if entry.is_symlink() or entry.path in skipped:
-                continue
-            if depth and entry.name in wanted:
-                found.append((entry.path, "host tools take orders from it"))
-            elif entry.is_dir(follow_symlinks=False):
-                venv = [] if any(is_below(path, entry.path) for path in skipped) else _venv_in(entry.path)
-                found += venv
-                if not venv and depth < NESTED_DEPTH and entry.name not in SKIPPED:
-                    queue.append((entry.path, depth + 1))
-    return found[:MOST_NESTED]
-
-
-def _venv_in(folder: str) -> list[tuple[str, str]]:
-    """Return ``folder`` where it is a plain venv."""
-    settings = os.path.join(folder, "pyvenv.cfg")
-    if not os.path.isfile(settings) or os.path.islink(settings):
-        return []
-    return [(folder, "a venv that the host may start: its programs and every package in it")]

@@ -14,6 +14,7 @@ from . import bundle
 from .build import base_of, prepare
 from .compile import Compiled
 from .progress import Progress
+from .protected import remember
 from .roots import drop_unused, prepare_records
 
 
@@ -26,6 +27,7 @@ def store(record: Record, state: StateDir, path: Path, compiled: Compiled) -> No
     name = os.fsencode(bundle_file)
     compiled.plan.stamps += [name, planfile.stamp(name)]  # damaged or replaced, it makes the plan stale
     prepare_records(compiled.plan, record.folder, state)
+    remember(record.folder, compiled.protected, state)
     state.write_atomic(path, planfile.encode(compiled.plan.sections()))
     if compiled.plan.records:
         drop_unused(record.folder, compiled.plan)

@@ -8,6 +8,7 @@ import sys
 import time
 
 SECONDS = 8.0
+WAY = os.path.basename(sys.argv[1])[: -len(".json")]
 
 
 def run(source, function, given):
@@ -17,7 +18,7 @@ def run(source, function, given):
     if not pid:
         os.close(reader)
         try:
-            space = {"GIVEN": given, "__name__": "attack"}
+            space = {"GIVEN": given, "WAY": WAY, "__name__": "attack"}
             exec(compile(source, function, "exec"), space)
             answer = ["ok", space[function]()]
             json.dumps(answer)

@@ -14,6 +14,7 @@ import secrets
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,6 +24,9 @@ from tests.harness import Result, Venv
 
 BATCH = Path(__file__).with_name("batch.py")
 SESSIONS = ("run", "install")
+WAYS = ("run", "install", "launcher")
+"""How a batch is started: by ``sandbox-venv run`` in each kind of session, or as a wrapped entry point of a run session,
+which on ``native`` is the C launcher, where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +114,22 @@ def set_up(lab: Lab, modules: dict[str, ModuleType]) -> None:
         lab.given[name] = setup(lab) if setup else None
 
 
+def applies(module: ModuleType, way: str) -> bool:
+    """Tell whether an attack is for sessions that are started so."""
+    return ("install" if way == "install" else "run") in getattr(module, "SESSIONS", SESSIONS)
+
+
 def run_batch(lab: Lab, session: str, modules: dict[str, ModuleType]) -> tuple[dict[str, Got], Result]:
-    """Run the attacks in one session."""
-    listing = [
-        (name, module.ATTACK, lab.given[name])
-        for name, module in modules.items()
-        if session in getattr(module, "SESSIONS", SESSIONS)
-    ]
+    """Run the attacks in one session, started in one of the WAYS."""
+    listing = [(name, module.ATTACK, lab.given[name]) for name, module in modules.items() if applies(module, session)]
     folder = lab.venv.user.makedirs(lab.project / "batch")
     lab.write(folder / "batch.py", BATCH.read_text())
     lab.write(folder / f"{session}.json", json.dumps(listing))
     exported = {"EXPORTED_PLAIN": lab.secret(), "GITHUB_TOKEN": lab.secret(), "AWS_PROFILE": lab.secret()}
     given = {"GIVEN_PLAIN": "given", "GIVEN_API_KEY": lab.secret(), "PROXY_URL": f"http://u:{lab.secret()}@proxy:1"}
     words = ("python", "-B", "batch/batch.py", f"batch/{session}.json")
-    done = lab.start(session, *words, timeout=150, env=exported, given=given)
+    start = lab.venv.run if session == "launcher" else partial(lab.start, session)
+    done = start(*words, timeout=150, env=exported, given=given)
     _, mark, rest = done.stdout.partition("@@")
     assert mark, f"the batch did not come to its end\n{done}"
     answers = json.loads(rest.partition("@@")[0])

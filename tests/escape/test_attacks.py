@@ -7,17 +7,12 @@ from types import ModuleType
 
 import pytest
 
-from tests.escape.kit import SESSIONS, Got, Lab, check_denied, load_attacks, run_batch, set_up
+from tests.escape.kit import WAYS, Got, Lab, applies, check_denied, load_attacks, run_batch, set_up
 from tests.harness import BACKENDS, FEATURES, IS_ROOT, Base, Result, Tool, make_project
 from tests.support.users import new_user
 
 ATTACKS = load_attacks()
-CASES = [
-    (name, session)
-    for session in SESSIONS
-    for name, module in ATTACKS.items()
-    if session in getattr(module, "SESSIONS", SESSIONS)
-]
+CASES = [(name, way) for way in WAYS for name, module in ATTACKS.items() if applies(module, way)]
 Batch = tuple[Lab, dict[str, Got], Result]
 
 
@@ -47,14 +42,14 @@ def lab(who: str, where: str, base: Base, tool: Tool) -> Iterator[Lab]:
 
 @pytest.fixture(scope="module")
 def batches(lab: Lab) -> dict[str, tuple[dict[str, Got], Result]]:
-    """The outcomes of both kinds of session, one start each."""
-    return {session: run_batch(lab, session, ATTACKS) for session in SESSIONS}
+    """The outcomes of each kind of session, one start each."""
+    return {way: run_batch(lab, way, ATTACKS) for way in WAYS}
 
 
-@pytest.mark.parametrize(("name", "session"), CASES, ids=[f"{session}-{name}" for name, session in CASES])
-def test_attack(name: str, session: str, lab: Lab, batches: dict[str, tuple[dict[str, Got], Result]]) -> None:
+@pytest.mark.parametrize(("name", "way"), CASES, ids=[f"{way}-{name}" for name, way in CASES])
+def test_attack(name: str, way: str, lab: Lab, batches: dict[str, tuple[dict[str, Got], Result]]) -> None:
     module: ModuleType = ATTACKS[name]
-    got = batches[session][0][name]
+    got = batches[way][0][name]
     check = getattr(module, "check", None)
     if check:
         check(lab, got)

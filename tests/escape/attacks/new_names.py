@@ -4,29 +4,32 @@ import os
 
 from tests.escape.kit import Got, Lab
 
-TOP = {"run": (".mise.toml", ".jj", ".exrc"), "install": (".dir-locals.el", ".direnv", ".gitlab-ci.yml")}
+TOP = {
+    "run": (".mise.toml", ".jj", ".exrc"),
+    "install": (".dir-locals.el", ".direnv", ".gitlab-ci.yml"),
+    "launcher": (".zed", ".hg"),
+}
 BELOW = ("fresh/.git/config", "fresh/nest/.envrc", "fresh/nest/deep/.vscode/tasks.json", "around-venv/env/pyvenv.cfg")
 
 
 def setup(lab: Lab) -> None:
-    for name in TOP["run"] + TOP["install"]:
+    for name in sum(TOP.values(), ()):
         assert not os.path.lexists(lab.project / name)
 
 
 ATTACK = """
 import os
 
-TOP = {"run": (".mise.toml", ".jj", ".exrc"), "install": (".dir-locals.el", ".direnv", ".gitlab-ci.yml")}
+TOP = {"run": (".mise.toml", ".jj", ".exrc"), "install": (".dir-locals.el", ".direnv", ".gitlab-ci.yml"), "launcher": (".zed", ".hg")}
 BELOW = ("fresh/.git/config", "fresh/nest/.envrc", "fresh/nest/deep/.vscode/tasks.json", "around-venv/env/pyvenv.cfg")
 
 def attack():
-    kind = "install" if os.access(os.environ["VIRTUAL_ENV"], os.W_OK) else "run"
-    for name in (*TOP[kind], *[kind + "-" + name for name in BELOW]):
+    for name in (*TOP[WAY], *[WAY + "-" + name for name in BELOW]):
         if "/" in name:
             os.makedirs(os.path.dirname(name), exist_ok=True)
         with open(name, "w") as file:
             file.write("planted")
-    return kind
+    return WAY
 
 def twin():
     os.makedirs("ordinary/src", exist_ok=True)

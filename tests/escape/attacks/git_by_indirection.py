@@ -1,0 +1,66 @@
+"""Change what a read-only git configuration names: included files, a hooks directory, scripts for fsmonitor and filters."""
+
+from tests.escape.kit import Got, Lab
+
+FILES = (
+    "gitconf/shared.cfg",
+    "gitconf/nested.cfg",
+    "tools/hooks/pre-commit",
+    "tools/monitor.sh",
+    "tools/clean.sh",
+    "tools/attributes",
+    "tools/pager",
+)
+CONFIG = """[core]
+\trepositoryformatversion = 0
+\thooksPath = tools/hooks
+\tfsmonitor = ./tools/monitor.sh
+\tattributesFile = {project}/tools/attributes
+\tpager = \\"tools/pager\\" -x
+[include]
+\tpath = ../gitconf/shared.cfg
+[filter "x"]
+\tclean = sh tools/clean.sh %f
+"""
+
+
+def setup(lab: Lab) -> list[str]:
+    top = lab.project / "by-indirection"
+    for name in FILES:
+        lab.write(top / name, f"# {name}\n", 0o755)
+    lab.write(top / "gitconf/shared.cfg", "[include]\n\tpath = nested.cfg\n")
+    lab.write(top / ".git/HEAD", "ref: refs/heads/main\n")
+    lab.write(top / ".git/config", CONFIG.replace("{project}", str(top)))
+    return [str(top / name) for name in FILES]
+
+
+ATTACK = """
+import os
+
+def attack():
+    done = []
+    for path in GIVEN:
+        folder = os.path.dirname(path)
+        for attempt in (lambda: open(path, "a").write("planted"), lambda: os.rename(path, path + "x"), lambda: os.unlink(path),
+                        lambda: os.rename(folder, folder + "x"), lambda: os.rename(os.path.dirname(folder), folder + "-y")):
+            try:
+                attempt()
+                done.append(path)
+            except OSError:
+                pass
+    try:
+        open(os.path.dirname(GIVEN[2]) + "/post-checkout", "w").close()
+        done.append("new hook")
+    except OSError:
+        pass
+    return done
+
+def twin():
+    with open("by-indirection/source.py", "w") as file:
+        return file.write("mine")
+"""
+
+
+def check(lab: Lab, got: Got) -> None:
+    assert got.attack.value == [], got.attack
+    assert got.twin is not None and got.twin.value == 4
