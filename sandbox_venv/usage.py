@@ -68,7 +68,7 @@ COMMANDS = (
     Usage(
         "explain", "[VENV] [OPTIONS] [BWRAP_OPTS] [-- COMMAND]", "what a sandbox shows and enforces, with each reason",
         "Show what the sandbox of VENV (default: as for run) shows and enforces, and why.",
-        (("--format FORM", "text (default), json or bwrap (a command line)"), SESSION, BACKEND, OPTIONS),
+        (("--format FORM", "text (default), json or bwrap (runs, without seccomp)"), SESSION, BACKEND, OPTIONS),
         ("explain", "explain --format bwrap -- python app.py"),
     ),
     Usage(

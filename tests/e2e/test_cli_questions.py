@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness import BACKENDS, Tool, User, Venv
+from tests.harness import BACKENDS, FEATURES, Tool, User, Venv, run_as
 
 pytestmark = pytest.mark.e2e
 
@@ -131,3 +131,23 @@ def test_no_colour_unless_on_a_terminal(shared_venv: Venv) -> None:
 def test_an_empty_list_is_said_in_words(tool: Tool, user: User) -> None:
     assert tool.run(user, "list").check().stdout == "no venv of yours is wrapped\n"
     assert tool.run(user, "ps").check().stdout == "no sandbox of yours is running\n"
+
+
+@pytest.mark.parametrize("executor", BACKENDS)
+def test_explain_prints_a_command_line_that_runs_as_it_is(shared_venv: Venv, executor: str) -> None:
+    """By the system's bubblewrap, and by the native executor of its command line."""
+    venv = shared_venv
+    venv.tool.require(venv.user, *FEATURES[executor])
+    code = "import os, sys\nprint(sys.prefix, os.getcwd(), \"it's ${HOME} `x`\", 'TOKEN' in os.environ)\n"
+    code += "print(os.path.exists(os.path.expanduser('~/.ssh')), os.path.exists('/etc/shadow'))\n"
+    code += "open('by-hand', 'w').close()\nopen(sys.prefix + '/by-hand', 'w')"
+    line = venv.sandbox("explain", "--format", "bwrap", "--", "python", "-c", code, env={"TOKEN": "x"}).check().stdout
+    program, arguments = line.split(" ", 1)
+    assert program == "bwrap"
+    if executor == "native":
+        line = f"{venv.tool.command} bwrap {arguments}"
+    done = run_as(venv.user, ["/bin/sh", "-c", line], cwd=venv.project, env={"TOKEN": "x"})
+    assert done.stdout == f"{venv.path} {venv.project} it's ${{HOME}} `x` False\nFalse False\n", done
+    assert "Read-only file system" in done.stderr
+    assert (venv.project / "by-hand").exists()
+    (venv.project / "by-hand").unlink()
