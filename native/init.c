@@ -77,6 +77,8 @@ static u64 granted(int fd, u64 handled)
 static void restrict_reopen(const struct session *session)
 {
 	long abi = sys6(NR_landlock_create_ruleset, 0, 0, 1, 0, 0, 0); /* 1: its version */
+	if (abi < 0 && abi != -ERR_NOSYS && abi != -ERR_OPNOTSUPP)
+		need(abi);
 	if (abi < 2)
 		return;
 	u64 handled = ((u64)FS_REFER << 1) - 1;

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import os
 import re
+import signal
 import stat
 import subprocess
 import sys
@@ -83,14 +85,36 @@ def try_bwrap() -> str:
         "--size", "4096", "--perms", "0755", "--tmpfs", "/tmp", "--", "/bin/true",  # noqa: S108 - the sandbox's own
     ]  # fmt: skip
     try:
-        done = subprocess.run(
-            argv, capture_output=True, env=CLEAN_ENV, pass_fds=[fd], check=False, text=True, timeout=20
-        )
+        status, text = run_alone(argv, fd)
     except (OSError, subprocess.SubprocessError) as error:
         return str(error)
     finally:
         os.close(fd)
-    return "" if done.returncode == 0 else done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "it failed"
+    return "" if status == 0 else text.strip().splitlines()[-1] if text.strip() else "it failed"
+
+
+def run_alone(argv: list[str], fd: int, seconds: float = 20.0) -> tuple[int, str]:
+    """Run a program and return its status and what it wrote to stderr; nothing of it is left afterwards.
+
+    A bwrap that dies leaves a child that waits for it for ever. So what it writes goes to memory, not to a pipe that
+    the child holds open, and its process group, which is its own, is killed.
+
+    Raises:
+        OSError, subprocess.SubprocessError: it can't be started, or didn't end in time.
+    """
+    with open(os.memfd_create("stderr"), "w+b") as said:
+        process = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said, env=CLEAN_ENV, pass_fds=[fd],
+            start_new_session=True,
+        )  # fmt: skip
+        try:
+            status = process.wait(seconds)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        said.seek(0)
+        return status, said.read(1 << 16).decode(errors="replace")
 
 
 def landlock_abi() -> int:

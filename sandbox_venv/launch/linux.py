@@ -258,13 +258,15 @@ def capset(effective: int, permitted: int, inheritable: int) -> None:
         raise failure()
 
 
-def drop_bounding(keep: int = 0) -> None:
+def drop_bounding(keep: int = 0, lenient: bool = False) -> None:
     """Drop every capability but those of ``keep`` from the bounding set. capabilities(7).
 
-    EINVAL (the kernel knows fewer) and EPERM are no errors: no_new_privs holds in any case.
+    EINVAL (the kernel knows fewer) is no error; EPERM is none where ``lenient``: no_new_privs holds in any case.
     """
     for cap in range(CAP_LAST_CAP + 1):
-        if not keep >> cap & 1 and _prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 and get_errno() not in (1, 22):
+        if keep >> cap & 1 or _prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0:
+            continue
+        if get_errno() not in ((1, 22) if lenient else (22,)):
             raise failure()
 
 

@@ -98,8 +98,10 @@ def harden() -> None:
     except ImportError:
         return
     libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(4, ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0))
-    libc.setrlimit(4, (ctypes.c_ulong * 2)(0, 0))
+    undumpable = libc.prctl(4, ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0)) == 0
+    if not undumpable or libc.setrlimit(4, (ctypes.c_ulong * 2)(0, 0)):
+        number = ctypes.get_errno()
+        raise Stop(FAILED_LIMITS, number, b"hide from the program: " + os.strerror(number).encode())
     keyctl = {"x86_64": 250, "aarch64": 219}.get(os.uname().machine)
     if keyctl:  # refused by the seccomp program where one is loaded already: then no program can use a keyring
         libc.syscall(ctypes.c_long(keyctl), ctypes.c_long(1), ctypes.c_long(0))

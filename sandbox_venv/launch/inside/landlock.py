@@ -34,7 +34,7 @@ LANDLOCK_SCOPE_SIGNAL = 1 << 1
 ABI_2_FS = (LANDLOCK_ACCESS_FS_REFER << 1) - 1
 """Every right of ABI 2, EXECUTE to REFER"""
 
-EBADFD = 77
+ENOSYS, EBADFD, EOPNOTSUPP = 38, 77, 95
 F_GETFL = 3  # fcntl(2)
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -57,9 +57,13 @@ def _checked(result: int) -> int:
 
 
 def abi() -> int:
-    """Return the kernel's Landlock ABI version; 0 where there is none: not built, not enabled, refused by seccomp."""
+    """Return the kernel's Landlock ABI version; 0 where there is none: not built, or not enabled.
+
+    Raises:
+        OSError: anything else, so that a kernel that has it is never taken for one that hasn't.
+    """
     version: int = _create_ruleset(NR_landlock_create_ruleset, None, 0, LANDLOCK_CREATE_RULESET_VERSION)
-    return max(version, 0)
+    return 0 if version < 0 and ctypes.get_errno() in (ENOSYS, EOPNOTSUPP) else _checked(version)
 
 
 def _enforce(attr: bytes, rules: list[tuple[int, int]]) -> None:

@@ -68,7 +68,7 @@ class Setup:
         options = self.options
         self.proc = os.open("/proc", linux.O_PATH_DIRECTORY)
         if (options.unshare_user and not self.second_follows()) or options.userns_fd >= 0:
-            linux.drop_bounding(options.caps)
+            linux.drop_bounding(options.caps, lenient=options.as_bwrap)
         if options.userns_fd >= 0:
             self._switch_ids()
         if options.unshare_net:
@@ -171,7 +171,7 @@ class Setup:
             linux.unshare(linux.CLONE_NEWUSER)
         except OSError as error:
             raise Failure(b"unshare user ns", error.errno or 0) from None
-        linux.drop_bounding(options.caps)
+        linux.drop_bounding(options.caps, lenient=options.as_bwrap)
         self.write_maps(options.uid, self.ns_uid, options.gid, self.ns_gid, deny_groups=False)
 
     def second_follows(self) -> bool:
