@@ -67,13 +67,13 @@ class BindData(File):
 
     def execute(self, setup: Setup) -> None:
         root = setup.root
-        place = root.file(self.dest, parents_of(self.perms))
         name = b"bindfile-%d" % self.fd
         target = os.open(name, _WRITE_NEW, 0o600, dir_fd=root.base)
         os.fchmod(target, self.perms)
         copy(self.fd, target, self.dest)
         os.close(target)
         os.close(self.fd)
+        place = root.file(self.dest, parents_of(self.perms))
         source = setup.sources.open(name, self.attributes, root.base)
         try:
             setup.sources.attach(source, place)

@@ -32,6 +32,8 @@ class PidChannel:
         self.writer.close()
         _, ancillary, _, _ = self.reader.recvmsg(1, self._module.CMSG_SPACE(UCRED))
         self.reader.close()
+        if not ancillary:
+            raise Failure(b"Unexpected short read from pid socket")
         for level, kind, data in ancillary:
             if (level, kind) == (self._module.SOL_SOCKET, self._module.SCM_CREDENTIALS):
                 return int.from_bytes(data[:4], "little")

@@ -41,11 +41,20 @@ class NewRoot:
     """
 
     def __init__(self, apart: bool = False, base: bytes = b"/tmp") -> None:
-        linux.mount(b"tmpfs", base, b"tmpfs", linux.MS_NODEV | linux.MS_NOSUID)
+        try:
+            linux.mount(b"tmpfs", base, b"tmpfs", linux.MS_NODEV | linux.MS_NOSUID)
+        except OSError as error:
+            raise Failure(b"Failed to mount tmpfs", error.errno or 0, mounting=True) from None
         self.base = os.open(base, linux.O_PATH_DIRECTORY)
-        os.mkdir("newroot", 0o755, dir_fd=self.base)
+        try:
+            os.mkdir("newroot", 0o755, dir_fd=self.base)
+        except OSError as error:  # EOVERFLOW: the user isn't mapped
+            raise Failure(b"Creating newroot failed", error.errno or 0) from None
         target = base + b"/newroot"
-        linux.mount(target, target, None, linux.MS_SILENT | linux.MS_BIND | linux.MS_REC)
+        try:
+            linux.mount(target, target, None, linux.MS_SILENT | linux.MS_BIND | linux.MS_REC)
+        except OSError as error:
+            raise Failure(b"setting up newroot bind", error.errno or 0, mounting=True) from None
         self.fd = os.open(target, linux.O_PATH_DIRECTORY)
         self._own = {os.fstat(self.fd).st_dev}
         self._parents: dict[bytes, int] = {}

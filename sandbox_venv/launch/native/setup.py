@@ -122,10 +122,7 @@ class Setup:
         ) in operations:  # after that: copies of shared mounts would hand on to the host what is mounted here
             self._do(operation, operation.prepare)
         os.fchdir(self.proc)
-        try:
-            self.root = NewRoot(apart=not self.sources.modern)
-        except OSError as error:
-            raise Failure(b"Failed to mount tmpfs", error.errno or 0, mounting=True) from None
+        self.root = NewRoot(apart=not self.sources.modern)
         for operation in operations:
             self._do(operation, operation.execute)
 
