@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .errors import SandboxError, shown
 from .launch.planfile import Plan
+from .plan.progress import say_waiting
 from .plan.store import compile_stored
 from .state import StateDir
 from .venv.record import read_record
@@ -31,7 +32,7 @@ def notice(folder: bytes) -> None:
             f"start in {str(record.venv)!r}: it was made anew since it was wrapped, and is plain now",
             f"wrap it again, its options are kept: sandbox-venv wrap {record.venv}",
         )
-    names = take_in(record, state)
+    names = take_in(record, state, say_waiting)
     if names:
         listed = ", ".join(map(shown, names[:8])) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
         os.write(2, os.fsencode(f"sandbox-venv: wrapped what was installed from outside: {listed}\n"))

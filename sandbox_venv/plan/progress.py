@@ -15,6 +15,12 @@ WIDTH = 24
 """Seconds before the bar appears, seconds between its steps, its columns."""
 
 
+def say_waiting() -> None:
+    """Say on a terminal that another process is compiling."""
+    if os.isatty(2):
+        os.write(2, b"sandbox-venv: waiting for another process that does the same\n")
+
+
 class Progress:
     """A context that says on a terminal that, and why, a plan is compiled; silent anywhere else.
 
@@ -34,11 +40,6 @@ class Progress:
             self.thread = threading.Thread(target=self._draw, daemon=True)
             self.thread.start()
         return self
-
-    def waiting(self) -> None:
-        """Say that another process is compiling."""
-        if self.shown:
-            os.write(2, b"sandbox-venv: waiting for another process that does the same\n")
 
     def _draw(self) -> None:
         """Draw a block that moves to and fro: how much is left isn't known."""

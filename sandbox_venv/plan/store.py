@@ -13,7 +13,7 @@ from ..venv.record import Record, read_record
 from . import bundle
 from .build import base_of, prepare
 from .compile import Compiled
-from .progress import Progress
+from .progress import Progress, say_waiting
 from .protected import remember
 from .roots import drop_unused, prepare_records
 
@@ -75,7 +75,7 @@ def compile_stored(folder: bytes, kind: bytes, variant: bytes) -> planfile.Plan:
     state = StateDir(place.parent.parent)
     path = plan_path(folder, kind, variant)
     read_record(place)  # before the lock: a state directory that is gone is not made anew
-    with Progress(why_compile(path)) as progress, state.lock(place, waiting=progress.waiting):
+    with Progress(why_compile(path)), state.lock(place, waiting=say_waiting):
         plan = read_fresh(path, folder, kind, variant)
         if plan is not None:
             return plan

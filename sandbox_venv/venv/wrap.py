@@ -12,7 +12,7 @@ import contextlib
 import dataclasses
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import SandboxError
@@ -191,13 +191,18 @@ def wrap_venv(
             raise files.as_error(f"wrap {str(path)!r}", error) from None
 
 
-def take_in(record: Record, state: StateDir) -> list[str]:
+def take_in(record: Record, state: StateDir, waiting: Callable[[], None] | None = None) -> list[str]:
     """Wrap what a tool outside put into ``bin/`` of a wrapped venv, forget what it removed; return the names.
+
+    Args:
+        record: of the venv; it is read again under the lock.
+        state: the state directory.
+        waiting: called once where another process is waited for.
 
     Raises:
         SandboxError: it can't be done.
     """
-    with state.lock(record.folder):
+    with state.lock(record.folder, waiting=waiting):
         current = find_record(state, record.venv)
         if current is None or not (record.venv / "sandbox" / "bin").is_dir():
             return []
