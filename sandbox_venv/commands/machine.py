@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import os
-import stat
 import tempfile
 from pathlib import Path
 
 from ..namespaces import RUNTIME, check, find_obstacle, try_in_child
+from ..plan.portal import find_proxy
 from ..probe import ProbeResult, bwrap_version, probe
 from ..venv.executable import EXECUTABLE, read_executable
 
-PROXY_PATHS = ("/usr/bin/xdg-dbus-proxy", "/usr/local/bin/xdg-dbus-proxy")
 CGROUPS = "/sys/fs/cgroup"
 
 
@@ -48,18 +47,6 @@ def cgroup_obstacle() -> str:
     if not os.access(folder, os.W_OK):
         return f"{folder} isn't yours to write"
     return "" if os.access(f"{folder}/cgroup.procs", os.W_OK) else f"{folder}/cgroup.procs isn't yours to write"
-
-
-def find_proxy() -> str:
-    """Return the path of an xdg-dbus-proxy that root owns, "" where there is none."""
-    for path in PROXY_PATHS:
-        try:
-            status = os.stat(path)
-        except OSError:
-            continue
-        if stat.S_ISREG(status.st_mode) and status.st_uid == 0 and not status.st_mode & 0o022:
-            return path
-    return ""
 
 
 def more_rows() -> dict[str, ProbeResult]:

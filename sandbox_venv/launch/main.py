@@ -17,6 +17,10 @@ from .inside import init
 from .inside.config import Config
 from .waiter import Waiter, block_signals, end_like, ignored_signals
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .portal import Proxy
+
 
 def plan_path(folder: bytes, kind: bytes, variant: bytes) -> bytes:
     """Return the path of a plan: one a session kind and variant."""
@@ -95,6 +99,7 @@ class Session:
         self.ignored = ignored_signals()
         self.path_first = path_first
         self.closed = standard_descriptors()
+        self.proxy: Proxy | None = None
 
     def environment(self) -> list[bytes]:
         """Return the program's environment as NAME=VALUE."""
@@ -137,6 +142,10 @@ class Session:
             from . import desktop
 
             closing += desktop.add_files(self.plan, self.slots, self.env)
+        if b"dbus-proxy" in self.plan.meta:
+            from . import portal
+
+            self.proxy = portal.add(self.plan, self.slots, self.env)
         return self.plan.base + self.slots.options + closing + self.plan.tail
 
     def _compile_again(self) -> None:
@@ -198,6 +207,8 @@ class Session:
         for fd in self.slots.descriptors:
             os.close(fd)
         status = Waiter(pid, init_pid, reader, writer, self.ignored).wait()
+        if self.proxy:
+            self.proxy.end()
         if status in (1 << 8, 2 << 8):  # an exception, or a file that can't be opened
             from ..hints import hint_unseen
 

@@ -22,6 +22,7 @@ from .dotenv_file import DotEnv, read_dotenv
 from .expose import is_below
 from .named import PIP_SETTINGS, named_paths
 from .options import UserOptions, sort_options, split_words
+from .portal import PROXY_PATHS
 from .protected import recall
 from .settings import read_settings, say_ignored, stamped, user_path
 from .subject import Base, Subject
@@ -239,6 +240,7 @@ def prepare(
     stamps += stamped(record, settings)
     stamps += [name for path in user.tools for name in (path, os.path.realpath(path))]
     policy = add_presets(user, read_policy(), subject.home)
+    stamps += PROXY_PATHS if user.bus_calls else ()
     return subject, compile_plan(subject, request, policy, seccomp, facts, stamps)
 
 
@@ -253,7 +255,7 @@ def add_presets(user: UserOptions, policy: Policy, home: str) -> Policy:
     preset = read_presets(user.presets, home)
     user.libs += preset.libs
     user.operations = sort_options(preset.options, where="preset").operations + user.operations
-    user.admit, user.files = preset.admit, preset.files
+    user.admit, user.files, user.bus_calls = preset.admit, preset.files, preset.bus_calls
     return policy._replace(show=(*policy.show, *preset.show))
 
 

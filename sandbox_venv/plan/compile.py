@@ -16,6 +16,7 @@ from .expose import is_below
 from .gitconfig import named_files
 from .layout import Layout, add_home, add_pins, add_venv, session_subject
 from .options import Operation
+from .portal import portal_meta
 from .protected import CLOSED, find_nested
 from .subject import Subject
 from .system import System, compile_system, lines_of
@@ -237,6 +238,7 @@ def _meta(
         **({"rlimits": " ".join(limits.values())} if limits else {}),
         **({"admit": " ".join(request.user.admit)} if request.user.admit else {}),
         **({"env-files": "\1".join(request.user.files)} if request.user.files else {}),
+        **portal_meta(request.user.bus_calls, subject.base.executable),
         "version": __version__,
         "dir": str(subject.folder),
         "kind": request.kind,

@@ -102,7 +102,7 @@ class UserOptions:
         tools: host programs to show (``--tool``, ``--shim``), absolute.
         rlimits: resource limits, ``number=soft:hard``, the last one of a number wins.
         presets: names of presets.
-        admit, files: what presets say of variables that pass and whose files are shown.
+        admit, files, bus_calls: what presets say: variables that pass, those whose files are shown, the session bus.
         share_net: ``--share-net`` was given: it undoes an ``--unshare-net`` of options before these.
         allow: groups of system calls that the seccomp policy lets through by name (``--allow devel``).
     """
@@ -120,6 +120,7 @@ class UserOptions:
     share_net: bool = False
     admit: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
+    bus_calls: list[str] = field(default_factory=list)
 
     def merge(self, more: UserOptions) -> None:
         """Append options that come later, and win."""

@@ -24,6 +24,7 @@ class Preset:
         options: bubblewrap options.
         admit: variables that pass although they point at the host's session.
         files: ``NAME`` or ``NAME=DEFAULT``: variables whose file is shown at each start.
+        bus_calls: what of the session bus may be called, as xdg-dbus-proxy(1) takes it; none, no bus.
     """
 
     show: list[Show] = field(default_factory=list)
@@ -31,6 +32,7 @@ class Preset:
     options: list[str] = field(default_factory=list)
     admit: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
+    bus_calls: list[str] = field(default_factory=list)
 
 
 def names() -> dict[str, str]:
@@ -55,6 +57,7 @@ def add(found: Preset, data: dict[str, Any], home: str) -> None:
         found.show.append(Show(item["reason"], programs, paths, expand(item.get("scan", []), home), "any"))
     found.libs += data.get("libs", ())
     found.admit += data.get("pass", ())
+    found.bus_calls += data.get("bus_calls", ())
     found.files += [item.replace("=~/", f"={home}/") for item in data.get("files", ())]
     for path in expand(data.get("devices", []), home):
         found.options += ["--dev-bind-try", path, path]

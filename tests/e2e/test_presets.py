@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import threading
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness import Tool, User, Venv, make_project, run_as
+from tests.support.programs import need
 from tests.support.tool import FEATURES
 
 pytestmark = pytest.mark.e2e
@@ -161,8 +161,7 @@ def test_a_preset_that_does_not_exist_changes_nothing(make: Callable[..., Venv])
 @pytest.fixture
 def display(ordinary_user: User) -> Iterator[dict[str, str]]:
     """A virtual X server that wants a cookie; its variables."""
-    if not shutil.which("Xvfb") or not shutil.which("xauth") or not Path("/usr/lib/python3/dist-packages").is_dir():
-        pytest.skip("Xvfb or xauth isn't installed")
+    need("Xvfb", "xauth", "xwd", modules=("tkinter",))
     cookie = ordinary_user.home / "cookie-of-this-login"
     name = f":{90 + os.getpid() % 900}"
     run_as(ordinary_user, ["xauth", "-f", cookie, "add", name, ".", os.urandom(16).hex()])
@@ -192,10 +191,6 @@ root.mainloop()
 
 
 def test_a_tkinter_window_is_on_the_screen(make: Callable[..., Venv], display: dict[str, str]) -> None:
-    if subprocess.run(["/usr/bin/python3", "-c", "import tkinter"], capture_output=True).returncode:
-        pytest.skip("python3-tk isn't installed")
-    if not shutil.which("xwd"):
-        pytest.skip("xwd isn't installed")
     venv = make("x11")
     denied = venv.python(WINDOW, env={**display, "XAUTHORITY": None}).stderr
     assert "couldn't connect" in denied
