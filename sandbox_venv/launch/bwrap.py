@@ -10,6 +10,7 @@ import os
 
 from .inside import init
 from .inside.config import Config
+from .waiter import kill_holders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,14 +50,37 @@ def arguments(plan: Plan, options: Sequence[bytes], config: Config, passed: list
     return [*argv, b"/proc/self/fd/%d" % code, b"%d" % blob], reader, writer
 
 
-def spawn(plan: Plan, options: Sequence[bytes], config: Config, descriptors: Sequence[int]) -> tuple[int, int]:
-    """Start the sandbox; return our child's pid and init's pid (0 where bwrap ended before it had one).
+def start_guard(status_fd: int) -> int:
+    """Fork a process that kills what is left of a start whose launcher was killed; return its leash's end.
+
+    Until init runs, bwrap's child waits for a bwrap that may have died with the launcher, for ever. Anything written to
+    the leash dismisses the guard.
+    """
+    reader, writer = os.pipe()
+    if os.fork():
+        os.close(reader)
+        return writer
+    try:
+        first, second = sorted((reader, status_fd))
+        os.closerange(0, first)
+        os.closerange(first + 1, second)
+        os.closerange(second + 1, 1 << 20)
+        if not os.read(reader, 1):
+            while kill_holders(status_fd):
+                pass
+    finally:
+        os._exit(0)
+
+
+def spawn(plan: Plan, options: Sequence[bytes], config: Config, descriptors: Sequence[int]) -> tuple[int, int, int]:
+    """Start the sandbox; return our child's pid, init's (0 where bwrap ended before it had one), the guard's leash.
 
     All signals are blocked when this is called, and stay blocked in bwrap: the terminal's signals are for the
     program alone.
     """
     passed = [*descriptors, config.status_fd]
     argv, reader, writer = arguments(plan, options, config, passed)
+    leash = start_guard(config.status_fd)
     pid = os.fork()
     if pid == 0:
         try:
@@ -82,4 +106,4 @@ def spawn(plan: Plan, options: Sequence[bytes], config: Config, descriptors: Seq
     end = 0
     while end < len(digits) and digits[end : end + 1].isdigit():
         end += 1
-    return pid, int(digits[:end]) if found and end else 0
+    return pid, int(digits[:end]) if found and end else 0, leash

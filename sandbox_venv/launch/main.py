@@ -201,12 +201,13 @@ class Session:
             from . import bwrap
 
             passed = [*self.slots.descriptors, *[int(fd) for fd in config.keep]]
-            pid, init_pid = bwrap.spawn(self.plan, options, config, passed)
+            pid, init_pid, leash = bwrap.spawn(self.plan, options, config, passed)
         else:
+            leash = -1
             pid = init_pid = spawn_native(self.plan, options, config)
         for fd in self.slots.descriptors:
             os.close(fd)
-        status = Waiter(pid, init_pid, reader, writer, self.ignored).wait()
+        status = Waiter(pid, init_pid, reader, writer, self.ignored, leash).wait()
         if self.proxy:
             self.proxy.end()
         if status in (1 << 8, 2 << 8):  # an exception, or a file that can't be opened

@@ -17,6 +17,7 @@ from .inside.init import (
     FAILED_SETUP,
     FIRST_MESSAGE,
     FORWARDED,
+    READY,
     STOPPED,
 )
 
@@ -56,14 +57,16 @@ class Waiter:
         init_pid: init's pid in this PID namespace, 0 where it isn't known.
         reader, writer: the status pipe.
         ignored: the caller's ignored signals, a bit set: these stay ignored and aren't forwarded.
+        leash: dismisses the start's guard, -1 where there is none (``bwrap.start_guard``).
     """
 
-    def __init__(self, pid: int, init_pid: int, reader: int, writer: int, ignored: int) -> None:
+    def __init__(self, pid: int, init_pid: int, reader: int, writer: int, ignored: int, leash: int = -1) -> None:
         self.pid = pid
         self.init_pid = init_pid
         self.reader = reader
         self.writer = writer
         self.ignored = ignored
+        self.leash = leash
         self.ended: int | None = None
         self.failed: int | None = None
         self.reaped = False
@@ -88,6 +91,7 @@ class Waiter:
             except BlockingIOError:
                 break
         _signal.set_wakeup_fd(-1)
+        self._dismiss()
         if self.ended is None and self.failed is None:
             kill_holders(self.reader)
         return self._result()
@@ -104,7 +108,9 @@ class Waiter:
                 return data
             value = int.from_bytes(data[4:8], "little")
             data = data[8:]
-            if kind == STOPPED:
+            if kind == READY:
+                self._dismiss()
+            elif kind == STOPPED:
                 os.kill(os.getpid(), _signal.SIGSTOP)
             elif kind == ENDED:
                 self.ended = value
@@ -113,6 +119,15 @@ class Waiter:
             elif kind == CONTINUED:
                 pass
         return b""
+
+    def _dismiss(self) -> None:
+        if self.leash >= 0:
+            try:
+                os.write(self.leash, b"x")
+            except BrokenPipeError:
+                pass
+            os.close(self.leash)
+            self.leash = -1
 
     def _signal(self, number: int) -> None:
         if number == SIGCHLD:
@@ -153,8 +168,13 @@ class Waiter:
         return 125 << 8
 
 
-def kill_holders(fd: int) -> None:
-    """Kill what holds the pipe ``fd`` besides this process: a child of a bwrap that died waits for it for ever."""
+def kill_holders(fd: int) -> bool:
+    """Kill what holds the pipe ``fd`` besides this process: a child of a bwrap that died waits for it for ever.
+
+    Returns:
+        Whether there was any such process.
+    """
+    found = False
     ours = b"pipe:[%d]" % os.fstat(fd).st_ino
     for pid in os.listdir(b"/proc"):
         if not pid.isdigit() or int(pid) == os.getpid():
@@ -165,10 +185,12 @@ def kill_holders(fd: int) -> None:
         except OSError:
             continue  # another user's, or gone
         if held:
+            found = True
             try:
                 os.kill(int(pid), 9)
             except OSError:
                 pass
+    return found
 
 
 def end_like(status: int) -> None:

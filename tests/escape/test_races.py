@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.harness import Venv, plant_secrets, spawn_as
 
-STARTS = int(os.environ.get("SANDBOX_VENV_RACING_STARTS", "16"))
+STARTS = int(os.environ.get("SANDBOX_VENV_RACING_STARTS", "10"))
+"""So many starts race in each test; 400 of them make 2,000 for each backend and kind of user."""
 
 FLIP = """
 import ctypes, os, sys
@@ -61,38 +64,54 @@ print("ran", texts)
 """
 
 
-def start_many(venv: Venv, options: str, *looked: str) -> tuple[int, str]:
+@pytest.fixture(params=["call", "stored"])
+def how(request: pytest.FixtureRequest) -> str:
+    """Where the options come from: one call (Python starts it), or the wrap (on ``native`` the C launcher does)."""
+    return str(request.param)
+
+
+def give(venv: Venv, how: str, options: str) -> dict[str, str]:
+    """Give options in one of these ways; return what is to be in the starts' environment."""
+    if how == "call":
+        return {"BWRAP_ARGS": options}
+    venv.wrap(*options.split()).check()
+    venv.python("pass").check()
+    return {}
+
+
+def start_many(venv: Venv, given: dict[str, str], *looked: str) -> tuple[int, str]:
     """Return how many starts ran a program, and all output."""
     output, ran = "", 0
     for _ in range(STARTS // 2):
         argv = venv.argv("python", "-c", LOOK, *looked)
-        pair = [spawn_as(venv.user, argv, cwd=venv.project, given={"BWRAP_ARGS": options}) for _ in range(2)]
+        pair = [spawn_as(venv.user, argv, cwd=venv.project, given=given) for _ in range(2)]
         for process in pair:
             done = process.wait(90)
             assert done.status in (0, 125), done
             ran += done.stdout.startswith("ran")
             output += done.stdout + done.stderr
+    print(f"{venv.backend} as {venv.user}: {STARTS} starts, {ran} ran a program")
     return ran, output
 
 
-def test_a_bind_source_that_flips_never_shows_what_the_link_names(venv: Venv) -> None:
+def test_a_bind_source_that_flips_never_shows_what_the_link_names(venv: Venv, how: str) -> None:
     secrets = plant_secrets(venv.user)
     venv.user.makedirs(venv.project / "shared")
+    given = give(venv, how, f"--bind {venv.project}/shared /shared --bind-try {venv.project}/shared /try")
     with flipping(venv, "shared", venv.user.home / ".ssh"):
-        _, output = start_many(
-            venv, f"--bind {venv.project}/shared /shared --bind-try {venv.project}/shared /try", "/shared", "/try"
-        )
+        _, output = start_many(venv, given, "/shared", "/try")
     assert not [text for text in secrets.values() if text in output]
 
 
 def test_a_mount_point_that_flips_leads_nothing_astray(venv: Venv) -> None:
+    """Options of one call: what is stored is pinned in the session that flips, too."""
     home = venv.user.home
     secrets = plant_secrets(venv.user)
     before = sorted(path.relative_to(home) for path in home.rglob("*") if venv.project not in path.parents)
     venv.user.write(venv.project / "data" / "file", "data")
     options = f"--bind {venv.project}/data {home}/flip/a/b --ro-bind {venv.project}/data/file {home}/flip/file"
     with flipping(venv, "~/flip", f"/oldroot{home}/.ssh"):
-        _, output = start_many(venv, options, "~/flip", "~/.ssh")
+        _, output = start_many(venv, {"BWRAP_ARGS": options}, "~/flip", "~/.ssh")
     assert not [text for text in secrets.values() if text in output]
     if venv.backend == "bwrap" and old_bwrap(venv):
         return  # SECURITY.md: it looks mount points up by their paths; what it led astray never ran, but was made
@@ -101,9 +120,10 @@ def test_a_mount_point_that_flips_leads_nothing_astray(venv: Venv) -> None:
     assert [p for p in after if not str(p).startswith(state)] == [p for p in before if not str(p).startswith(state)]
 
 
-def test_a_protected_directory_that_flips_is_never_followed(venv: Venv) -> None:
+def test_a_protected_directory_that_flips_is_never_followed(venv: Venv, how: str) -> None:
     secrets = plant_secrets(venv.user)
+    given = give(venv, how, "--tmpfs /nothing")
     with flipping(venv, "nested/.git", venv.user.home / ".ssh"):
-        ran, output = start_many(venv, "--tmpfs /nothing", "nested")
+        ran, output = start_many(venv, given, "nested")
     assert ran
     assert not [text for text in secrets.values() if text in output]
