@@ -69,12 +69,27 @@ class Request(NamedTuple):
     known: tuple[str, ...] = ()
 
 
+def opens_low_ports(flags: list[str]) -> bool:
+    """Whether a user's options ask for root inside with CAP_NET_BIND_SERVICE alone, and a network of its own.
+
+    ``--disable-userns`` makes a second user namespace in the one that owns the network's; a capability in the second
+    has no say there (capabilities(7), user_namespaces(7)). For these options it isn't made: the seccomp filter forbids
+    further ones all the same. Other capabilities would have a say in the mount namespace, too: for them it is made.
+    """
+    ids = [flags[at + 1] for at, word in enumerate(flags) if word == "--uid"] or [str(os.geteuid())]
+    added = {flags[at + 1].lower() for at, word in enumerate(flags) if word == "--cap-add"}
+    return ids[-1] == "0" and added == {"cap_net_bind_service"} and "--unshare-net" in flags
+
+
 def set_up_lines(subject: Subject, request: Request, policy: Policy, seccomp: Program) -> list[Line]:
     """Return namespaces, ``/proc``, ``/dev``, ``/tmp`` and the user database."""
     nested = "nested" in request.user.allow
-    words = [word for word in NAMESPACES[:-2] if not (nested and word == "--disable-userns")]
+    low_ports = bool(seccomp.deny) and opens_low_ports(request.user.flags)
+    words = [word for word in NAMESPACES[:-2] if not ((nested or low_ports) and word == "--disable-userns")]
     lines: list[Line] = [((word,), "namespaces, no privileges") for word in words]
     lines.append((NAMESPACES[-2:], "no capability"))
+    if low_ports and "--gid" not in request.user.flags:  # another number than bwrap's own needs that namespace, too
+        lines.append((("--gid", "0"), "so that the capability counts in the sandbox's own network"))
     if not seccomp.deny and not request.user.new_session:
         lines.append((("--new-session",), "without seccomp, so that the terminal can't be fed (TIOCSTI)"))
     lines.append((("--proc", "/proc"), "a fresh /proc"))

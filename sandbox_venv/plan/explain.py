@@ -21,11 +21,13 @@ def in_force(plan: Plan) -> list[tuple[str, bool, str]]:
     nested = b"nested" in plan.meta
     reopening = "given up for --allow nested" if nested else f"kernel ABI {abi}, needs 2"
     alone = b"--unshare-net" in plan.tail
+    added = [os.fsdecode(plan.tail[at + 1]) for at, word in enumerate(plan.tail) if word == b"--cap-add"]
+    privileges = f"given: {' '.join(added)}" if added else "given up" if nested else "always"
     seccomp = f"{allowed} system calls allowed" if plan.seccomp_allow else "switched off"
     return [
         ("namespaces: user, mount, pid, ipc, uts, cgroup", True, "always"),
         ("no network", alone, "cut off" if alone else "the host's network is shared (--unshare-net cuts it off)"),
-        ("no capability, no_new_privs, no nested user namespace", not nested, "given up" if nested else "always"),
+        ("no capability, no_new_privs, no nested user namespace", privileges == "always", privileges),
         ("seccomp, before the program's first instruction", bool(plan.seccomp_allow), seccomp),
         ("Landlock: files behind 0-2 can't be reopened in another mode", abi >= 2 and not nested, reopening),
         ("Landlock: no abstract sockets, no signals to the host", abi >= 6, f"kernel ABI {abi}, needs 6"),
