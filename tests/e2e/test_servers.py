@@ -7,6 +7,7 @@ import socket
 import time
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -72,29 +73,25 @@ def ended(process: Process, status: int = 0) -> None:
     assert process.wait().status == status
 
 
-@pytest.mark.parametrize("user", ["user"], indirect=True)
-def test_gunicorn_reloads_and_ends_gracefully(make_venv: Callable[..., Venv]) -> None:
-    venv = make_venv(packages=["gunicorn"])
-    venv.user.write(venv.project / "app.py", APP)
+def test_gunicorn_reloads_and_ends_gracefully(toolbox: Venv, place: Path) -> None:
+    toolbox.user.write(place / "app.py", APP)
     port = free_port()
-    process = venv.spawn("gunicorn", "-w", "2", "-b", f"127.0.0.1:{port}", "app:wsgi")
+    process = toolbox.spawn("gunicorn", "-w", "2", "-b", f"127.0.0.1:{port}", "app:wsgi", cwd=place)
     first = get(port)
     process.signal(signal.SIGHUP)
     get(port, lambda text: bool(text) and int(text) > int(first) + 1)
     ended(process)
 
 
-@pytest.mark.parametrize("user", ["user"], indirect=True)
 @pytest.mark.parametrize("server", ["uvicorn", "flask"])
-def test_reloaders_see_a_change(make_venv: Callable[..., Venv], server: str) -> None:
-    venv = make_venv(packages=[server])
-    path = venv.user.write(venv.project / "app.py", APP if server == "uvicorn" else FLASK)
+def test_reloaders_see_a_change(toolbox: Venv, place: Path, server: str) -> None:
+    path = toolbox.user.write(place / "app.py", APP if server == "uvicorn" else FLASK)
     port = free_port()
     words = {
         "uvicorn": ["app:asgi", "--reload", "--port", port],
         "flask": ["--app", "app", "run", "--debug", "--port", port],
     }[server]
-    process = venv.spawn(server, *map(str, words))
+    process = toolbox.spawn(server, *map(str, words), cwd=place)
     get(port, lambda text: text == "one")
     time.sleep(1.1)
     path.write_text(path.read_text().replace("one", "three"))
@@ -103,9 +100,7 @@ def test_reloaders_see_a_change(make_venv: Callable[..., Venv], server: str) -> 
     process.wait()
 
 
-@pytest.mark.parametrize("user", ["user"], indirect=True)
-def test_a_jupyter_kernel_starts_executes_is_interrupted_and_restarts(make_venv: Callable[..., Venv]) -> None:
-    venv = make_venv(packages=["jupyter_client", "ipykernel"])
-    venv.user.write(venv.project / "kernel.py", KERNEL)
-    done = venv.run("python", "kernel.py", timeout=240).check()
+def test_a_jupyter_kernel_starts_executes_is_interrupted_and_restarts(toolbox: Venv, place: Path) -> None:
+    toolbox.user.write(place / "kernel.py", KERNEL)
+    done = toolbox.run("python", "kernel.py", cwd=place, timeout=240).check()
     assert [line.strip("1") for line in done.stdout.split()] == ["ok", "KeyboardInterrupt", "ok"]
