@@ -48,6 +48,15 @@ def test_why_answers_for_libraries_variables_and_calls(shared_venv: Venv) -> Non
     assert answers[5]["options"][0][1] == "--allow devel"
 
 
+def test_explain_says_of_each_library_who_needs_it(shared_venv: Venv) -> None:
+    libraries = {os.path.basename(row["path"]): row["needed_by"] for row in ask(shared_venv, "explain")["libraries"]}
+    assert all(libraries.values())
+    assert all(name.startswith("/") for name in libraries["libc.so.6"])
+    assert libraries["libgcc_s.so.1"][0].startswith(("/", "libc.so.6 (dlopen: "))
+    text = shared_venv.sandbox("explain").check().stdout
+    assert f"  [library of {libraries['libc.so.6'][0]}]" in text
+
+
 def test_why_with_an_option_answers_for_a_session_with_it(shared_venv: Venv) -> None:
     (answer,) = ask(shared_venv, "why", "syscall:ptrace", "--allow", "devel")
     assert answer["good"] is True
