@@ -27,10 +27,15 @@ class SandboxError(Exception):
 
     def render(self) -> str:
         """Return the text for stderr: one line, and a hint line where there is a hint."""
-        lines = [f"sandbox-venv: {self.message}"]
+        lines = [f"sandbox-venv: {one_line(self.message)}"]
         if self.hint:
-            lines.append(f"hint: {self.hint}")
+            lines.append(f"hint: {one_line(self.hint)}")
         return "\n".join(lines) + "\n"
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` with what a terminal would obey spelled out, but for bytes that are no UTF-8."""
+    return "".join(c if c.isprintable() or "\udc80" <= c <= "\udcff" else ascii(c)[1:-1] for c in text)
 
 
 def shown(name: str) -> str:

@@ -48,10 +48,11 @@ def parse(args: list[str], *, need_command: bool = True) -> Asked:
             if not equals:
                 at += 1
                 if at >= len(args):
-                    raise SandboxError(f"read options: {name} takes an argument")
+                    raise SandboxError(f"read options: {name} takes an argument", "sandbox-venv run --help")
                 value = args[at]
             if name in choices and value not in choices[name]:
-                raise SandboxError(f"read options: {name} is one of {', '.join(choices[name])}, not {value!r}")
+                text = f"read options: {name} is one of {', '.join(choices[name])}, not {value!r}"
+                raise SandboxError(text, "sandbox-venv run --help")
             setattr(asked, name[2:], value)
         else:
             asked.options.append(word)

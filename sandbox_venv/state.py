@@ -220,6 +220,10 @@ def state_hint(number: int | None) -> str:
 
     if number in (errno.ENOSPC, errno.EDQUOT):
         return "make room on that disk and try again; nothing was changed"
+    if number in (errno.EISDIR, errno.ENOTDIR, errno.ELOOP):
+        return "something else is in its place: look at it, and move it away"
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "see its owner and mode: ls -ld; XDG_STATE_HOME names another place for the state"
     return HINT
 
 

@@ -90,5 +90,6 @@ def attack(venv: str | None) -> list[list[str]]:
         outcomes: list[list[str]] = json.loads(done.stdout)
     except ValueError:
         reason = done.stderr.strip().splitlines()[-1:] or [f"status {done.returncode}"]
-        raise SandboxError(f"attack from inside {given['venv']}: the session failed: {reason[0]}") from None
+        text = f"attack from inside {given['venv']}: the session failed: {reason[0]}"
+        raise SandboxError(text, "see whether one starts: sandbox-venv run -- python -c pass") from None
     return outcomes

@@ -9,7 +9,7 @@ from ..errors import SandboxError
 from ..launch.planfile import Plan
 from ..plan import explain as explaining
 from ..run import Asked, parse
-from .common import open_plan, say
+from .common import open_plan
 from .verify import take_venv
 
 FORMS = ("text", "json", "bwrap")
@@ -30,7 +30,8 @@ def take_form(words: list[str]) -> tuple[str, list[str]]:
         else:
             rest.append(word)
     if form not in FORMS:
-        raise SandboxError(f"explain: --format is one of {', '.join(FORMS)}, not {form!r}")
+        text = f"explain: --format is one of {', '.join(FORMS)}, not {form!r}"
+        raise SandboxError(text, "sandbox-venv explain --help")
     return form, rest
 
 
@@ -43,7 +44,7 @@ def explain(words: list[str]) -> int:
         asked.venv = venv
     opened = open_plan(asked)
     if form == "bwrap":
-        say(_runnable(asked, opened.compiled.plan))
+        sys.stdout.buffer.write(os.fsencode(_runnable(asked, opened.compiled.plan)) + b"\n")
     elif form == "json":
         sys.stdout.write(explaining.as_json(opened.subject, opened.compiled))
     else:

@@ -24,11 +24,16 @@ class LaunchError(Exception):
         self.hint = hint
 
 
+def one_line(text: bytes) -> bytes:
+    """Return ``text`` with what a terminal would obey spelled out: paths may hold any byte."""
+    return b"".join([b"\\x%02x" % byte if byte < 32 or byte == 127 else bytes((byte,)) for byte in text])
+
+
 def complain(line: bytes, hint: bytes = b"") -> None:
     """Write one line, and a hint line, to stderr."""
-    text = b"sandbox-venv: " + line + b"\n"
+    text = b"sandbox-venv: " + one_line(line) + b"\n"
     if hint:
-        text += b"hint: " + hint + b"\n"
+        text += b"hint: " + one_line(hint) + b"\n"
     try:
         os.write(2, text)
     except OSError:
@@ -42,7 +47,7 @@ def hint_for(error: BaseException) -> bytes:
         return MORE_FILES
     if number in (28, 122):  # ENOSPC, EDQUOT
         return b"make room on that disk and try again; nothing was changed"
-    if number == 2:  # ENOENT
+    if number in (2, 20, 40):  # ENOENT, ENOTDIR, ELOOP
         return b"if it moved or was replaced, run `sandbox-venv wrap` again"
     return b"see what this machine lacks: sandbox-venv doctor"
 

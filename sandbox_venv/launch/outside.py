@@ -114,7 +114,7 @@ def check_point(plan: Plan, script: bytes) -> None:
     except OSError:
         return
     if stat.S_ISREG(status.st_mode) and not status.st_size:
-        raise LaunchError(b"run %s: it is gone, or a link, or another user's" % script)
+        raise LaunchError(b"run %s: it is gone, or a link, or another user's" % script, b"name the file itself")
 
 
 def make_folders(plan: Plan, folders: list[bytes]) -> tuple[list[bytes], list[bytes]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import NamedTuple
 
 from ..errors import SandboxError
@@ -140,11 +141,13 @@ def refuse_project(subject: Subject) -> None:
     if is_below(os.path.realpath(subject.home), project):
         raise SandboxError(f"use {subject.project} as the project: it holds your home directory", hint)
     try:
-        owner = os.stat(project).st_uid
+        status = os.stat(project)
     except OSError as error:
         raise SandboxError(f"use {subject.project} as the project: {error.strerror}", hint) from None
-    if os.geteuid() == 0 and owner != 0:
+    if not stat.S_ISDIR(status.st_mode):
+        raise SandboxError(f"use {subject.project} as the project: it isn't a directory", hint)
+    if os.geteuid() == 0 and status.st_uid != 0:
         raise SandboxError(
-            f"use {subject.project} as the project: it belongs to another user (uid {owner}) and you are root",
+            f"use {subject.project} as the project: it belongs to another user (uid {status.st_uid}) and you are root",
             "run sandbox-venv as that user",
         )

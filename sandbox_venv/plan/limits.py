@@ -42,5 +42,6 @@ def parse_rlimit(text: str) -> str:
         hint = "a number, with K, M or G where it is bytes, or `unlimited`; SOFT:HARD where they differ"
         raise SandboxError(f"read options: --rlimit {text}: {value!r} is no limit", hint) from None
     if low > high:
-        raise SandboxError(f"read options: --rlimit {text}: the soft limit is above the hard one")
+        hint = "SOFT:HARD, the lower one first"
+        raise SandboxError(f"read options: --rlimit {text}: the soft limit is above the hard one", hint)
     return f"{NAMES[short]}={low}:{high}"

@@ -42,6 +42,8 @@ ARITY = {
     "--overlay": 3,
 }  # fmt: skip
 
+HINT = "the options are those of bwrap(1), and: sandbox-venv run --help"
+
 REFUSED = {
     "--args": "write the options themselves",
     "--as-pid-1": "sandbox-venv's own init is PID 1 (it forwards signals and the exit status)",
@@ -160,14 +162,16 @@ def cut_options(words: list[str], *, where: str) -> Iterator[tuple[str, ...]]:
     while at < len(words):
         word = words[at]
         if word in REFUSED:
-            raise SandboxError(f"read options ({where}): {word} is not taken here: {REFUSED[word]}")
+            raise SandboxError(f"read options ({where}): {word} is not taken here: {REFUSED[word]}", HINT)
         if word not in ARITY:
             close = nearest(word, [*ARITY])
-            hint = f"did you mean {close}?" if close else "the options are those of bwrap(1)"
+            hint = f"did you mean {close}?" if close else HINT
+            if not word.startswith("-"):
+                hint = "the venv's path comes before the options, a command after --"
             raise SandboxError(f"read options ({where}): unknown option {word!r}", hint)
         count = ARITY[word]
         if at + count >= len(words) + (count == 0):
-            raise SandboxError(f"read options ({where}): {word} takes {count} argument{'s' * (count > 1)}")
+            raise SandboxError(f"read options ({where}): {word} takes {count} argument{'s' * (count > 1)}", HINT)
         yield tuple(words[at : at + 1 + count])
         at += 1 + count
 
@@ -193,13 +197,13 @@ def sort_options(words: list[str], *, where: str, stored: bool = False) -> UserO
         elif name in MOUNTS:
             target = option[1 + MOUNTS[name]]
             if not target.startswith("/"):
-                raise SandboxError(f"read options ({where}): {name}: {target!r} must be an absolute path")
+                raise SandboxError(f"read options ({where}): {name}: {target!r} must be an absolute path", HINT)
             found.operations.append(Operation(option, tuple(prefix), os.path.normpath(target).replace("//", "/", 1)))
             prefix = []
         else:
             _sort_flag(found, option)
     if prefix:
-        raise SandboxError(f"read options ({where}): {prefix[0]} must come before the option that it is for")
+        raise SandboxError(f"read options ({where}): {prefix[0]} must come before the option that it is for", HINT)
     return found
 
 
@@ -217,7 +221,8 @@ def _sort_flag(found: UserOptions, option: tuple[str, ...]) -> None:
         found.libs.append(option[1])
     elif name in ("--tool", "--shim"):
         if not option[1].startswith("/"):
-            raise SandboxError(f"read options: {name}: {option[1]!r} must be an absolute path here")
+            hint = f"{name} $(command -v {option[1]})"
+            raise SandboxError(f"read options: {name}: {option[1]!r} must be an absolute path here", hint)
         found.tools.append(option[1])
     elif name == "--rlimit":
         found.rlimits.append(parse_rlimit(option[1]))
@@ -228,7 +233,7 @@ def _sort_flag(found: UserOptions, option: tuple[str, ...]) -> None:
         found.allow |= set(option[1].split(","))
     elif name == "--keep-fd":
         if not option[1].isdigit():
-            raise SandboxError(f"read options: --keep-fd takes a number, not {option[1]!r}")
+            raise SandboxError(f"read options: --keep-fd takes a number, not {option[1]!r}", HINT)
         found.keep_fds.append(int(option[1]))
     elif name == "--unshare-all":
         found.flags.append("--unshare-net")  # all the others are unshared anyway

@@ -182,7 +182,8 @@ def below_project(name: str, record: Record) -> str:
     path = os.path.normpath(os.path.join(record.project, name))
     project, venv = str(record.project), str(record.venv)
     if path == project or not is_below(path, project) or is_below(path, venv) or is_below(venv, path):
-        raise SandboxError(f"read settings: {name!r} must be a path below the project, and not the venv's")
+        hint = f"other paths belong into {user_path(record)}"
+        raise SandboxError(f"read settings: {name!r} must be a path below the project, and not the venv's", hint)
     return path
 
 

@@ -44,7 +44,7 @@ def check_tool(path: str, subject: Subject) -> str:
     if any(is_below(real, root) for root in subject.trusted):
         raise SandboxError(f"show tool {path}: it is part of sandbox-venv itself", "name another program")
     if not stat.S_ISREG(status.st_mode) or not status.st_mode & 0o111:
-        raise SandboxError(f"show tool {path}: it isn't an executable file")
+        raise SandboxError(f"show tool {path}: it isn't an executable file", "name the program itself")
     if status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o002:
         raise SandboxError(f"show tool {path}: another user can write it", f"chmod go-w {real}")
     return real
@@ -113,4 +113,5 @@ def add_tool(exposure: Exposure, needs: Needs, path: str, subject: Subject) -> N
 def check_whole(venv: str, path: str, subject: Subject) -> None:
     """Refuse to show a directory that holds the user's home or what is trusted."""
     if any(is_below(item, venv) for item in (os.path.realpath(subject.home), subject.home, *subject.trusted)):
-        raise SandboxError(f"show tool {path}: its venv {venv} holds more than packages")
+        hint = "install it in a venv of its own"
+        raise SandboxError(f"show tool {path}: its venv {venv} holds more than packages", hint)

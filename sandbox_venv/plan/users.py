@@ -68,7 +68,8 @@ def add_operation(layout: Layout, operation: Operation, roots: Sequence[str], cw
         kind = BINDS[name]
         if kind.startswith("dev"):
             if writable_root(source, roots):
-                raise SandboxError(f"bind {source}: a session can replace it, so it can't be bound with its devices")
+                text = f"bind {source}: a session can replace it, so it can't be bound with its devices"
+                raise SandboxError(text, "bind it without: --bind")
             layout.option([name, source, operation.target], why=why)
         else:
             layout.add(kind, source, operation.target, why=why)

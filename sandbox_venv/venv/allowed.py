@@ -16,6 +16,11 @@ def check_allowed(info_path: Path, project: Path, state: StateDir) -> None:
     Raises:
         SandboxError: one line that says why.
     """
+    if not project.is_dir():
+        reason = "it isn't a directory" if os.path.lexists(project) else "it isn't there"
+        raise SandboxError(
+            f"wrap {str(info_path)!r}: its project {str(project)!r}: {reason}", "name the directory: --project DIR"
+        )
     homes = {user_home(), Path(os.path.realpath(user_home()))}
     if any(project == home or project in home.parents for home in homes):
         raise SandboxError(

@@ -118,7 +118,10 @@ def read_config(venv: Path) -> dict[str, str] | None:
         return None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise SandboxError(f"read {str(path)!r}: {reason}", f"make it anew: python3 -m venv --clear {venv}") from None
+        hint = f"make it anew: python3 -m venv --clear {venv}"
+        if isinstance(error, PermissionError):
+            hint = f"see its owner and mode: ls -ld {venv} {path}"
+        raise SandboxError(f"read {str(path)!r}: {reason}", hint) from None
     config = {}
     for line in data.decode("utf-8", "surrogateescape").splitlines():
         key, equals, value = line.partition("=")

@@ -34,12 +34,15 @@ def place_shims(tree: Tree, record: Record, old: Record | None) -> None:
             files.remove(tree.bin, name)
     for name, path in wanted.items():
         if name == SHELL or is_script(name) or name.startswith(("python", "pypy")):
-            raise SandboxError(f"make shim {name!r}: that name in bin/ is taken")
+            raise SandboxError(
+                f"make shim {name!r}: that name in bin/ is taken", "start the program by: sandbox-venv run --tool"
+            )
         if is_shim(tree, name, path):
             continue
         if files.exists(tree.originals, name) or files.exists(tree.bin, name):
             raise SandboxError(
-                f"make shim {name!r}: the venv has a program of that name, which starts in the sandbox anyway"
+                f"make shim {name!r}: the venv has a program of that name, which starts in the sandbox anyway",
+                f"leave --shim {name} out",
             )
         os.symlink(path, name, dir_fd=tree.originals)
 

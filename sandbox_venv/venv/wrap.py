@@ -22,7 +22,7 @@ from .activate import add_block, strip_block
 from .allowed import check_allowed
 from .draft import new_record, write_helpers
 from .inspect import inspect_venv, is_entry, is_script, locate
-from .launchers import launcher_text
+from .launchers import MAX_LAUNCHER, launcher_text, looks_like_launcher
 from .record import Found, Record, find_record, write_record
 from .shims import place_shims
 from .tree import (
@@ -63,6 +63,27 @@ def _manifest(tree: Tree, names: Sequence[str], old: Record | None) -> dict[str,
             if thing is not None:
                 found[name] = thing
     return found
+
+
+def _check_originals(tree: Tree, items: Sequence[os.DirEntry[str]], path: Path, made: Sequence[str]) -> None:
+    """Refuse an interpreter that is a launcher without its original, of another state directory say.
+
+    Any other file may look like a launcher as it pleases: it is wrapped like all.
+
+    Raises:
+        SandboxError: there is one.
+    """
+    for item in items:
+        if item.name not in ("python", "python3"):
+            continue
+        data = files.read_file(tree.bin, item.name, MAX_LAUNCHER)
+        if data is not None and looks_like_launcher(data) and not files.exists(tree.originals, item.name):
+            if "sandbox" in made:
+                files.remove_tree(tree.venv, "sandbox")
+            raise SandboxError(
+                f"wrap {str(path)!r}: bin/{item.name} is a launcher, and its original in sandbox/bin is gone",
+                f"make the venv anew: python3 -m venv --clear {path}",
+            )
 
 
 def _stale(tree: Tree, old: Record) -> Record:
@@ -286,6 +307,7 @@ def _wrap(
         items = _originals_in_bin(tree, old)
         if old is not None and "sandbox" in made:
             old = _stale(tree, old)
+        _check_originals(tree, items, path, made)
         found = _manifest(tree, [item.name for item in items], old)
         try:
             place_shims(tree, record, old)

@@ -111,6 +111,11 @@ def test_what_cannot_be_wrapped_is_one_line_a_hint_and_125(project: Venv) -> Non
         (["wrap", user.home / "plain"], "isn't a virtual environment"),
         (["wrap", project.path, "--project", user.home], "home directory"),
         (["wrap", project.path, "--project", "/"], "home directory"),
+        (["wrap", project.path, "--project", user.home / "none"], "it isn't there"),
+        (["wrap", project.path, "--project", user.home / "plain" / "file"], "isn't a directory"),
+        (["wrap", project.path, "--tmpfs", "a\nb"], "absolute path"),
+        (["wrap", project.path, "--bind", "/a"], "takes 2 arguments"),
+        (["run", "--project", user.home / "plain" / "new\nline", "--", "true"], "new\\x0aline"),
         (["unwrap", project.path], "isn't wrapped"),
     ):
         done = project.sandbox(*words).check(125)
@@ -133,6 +138,16 @@ def test_state_directory_gone_is_said_and_wrapping_again_mends_it(project: Venv)
     project.sandbox("unwrap").check()
     after = snapshot(project.path)
     assert {name: item[:2] for name, item in after.items()} == {name: item[:2] for name, item in before.items()}
+
+
+def test_launchers_of_another_state_directory_are_not_taken_for_programs(project: Venv) -> None:
+    other = {"XDG_STATE_HOME": project.user.makedirs(project.user.home / "other", 0o700)}
+    project.wrap(env=other).check()
+    shutil.rmtree(project.path / "sandbox")
+    before = snapshot(project.path)
+    done = project.wrap().check(125)
+    assert "is a launcher, and its original in sandbox/bin is gone" in done.stderr
+    assert snapshot(project.path) == before
 
 
 def test_base_interpreter_gone_is_said(project: Venv) -> None:
