@@ -75,7 +75,8 @@ def standard_descriptors() -> int:
             closed |= 1 << fd
             continue
         if stat.S_ISDIR(mode):
-            raise LaunchError(b"start sandbox: descriptor %d is a directory, a way out of any sandbox" % fd)
+            line = b"start sandbox: descriptor %d is a directory, a way out of any sandbox" % fd
+            raise LaunchError(line, b"start it with another one there: %d</dev/null" % fd)
     return closed
 
 
@@ -86,6 +87,14 @@ def listen_descriptors(env: dict[bytes, bytes]) -> list[bytes]:
     return [b"%d" % fd for fd in range(3, 3 + min(int(env[b"LISTEN_FDS"]), 64))]
 
 
+def current_directory() -> bytes:
+    """Return the caller's directory."""
+    try:
+        return os.getcwdb()
+    except OSError:
+        raise LaunchError(b"start sandbox: the current directory is gone", b"start it in another one: cd") from None
+
+
 class Session:
     """One start: what a plan and a call make together."""
 
@@ -93,7 +102,7 @@ class Session:
         self.plan = plan
         self.argv = argv
         self.env = dict(os.environb)
-        self.cwd = os.getcwdb()
+        self.cwd = current_directory()
         self.slots = slots.Slots(plan.protect, plan.meta.get(b"nested-names", b"").split(b"\1"))
         self.mask = mask
         self.ignored = ignored_signals()
