@@ -6,12 +6,16 @@ The byte code is of the unchecked-hash kind (PEP 552): no time stamp can make it
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import importlib.machinery
 import importlib.util
 import os
 import shutil
 import sys
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +25,10 @@ from .errors import SandboxError
 if TYPE_CHECKING:
     from .state import StateDir
 
+YOUNG = 86_400
+"""Seconds that a copy stays whether or not anything names it."""
+MAX_LAUNCHER = 256 << 10
+"""Bytes; as of ``venv.launchers``."""
 PACKAGE = Path(__file__).resolve().parent
 DEPENDENCIES = {"elftools": "pyelftools", "pyseccomp": "pyseccomp", "dotenv": "python-dotenv"}
 
@@ -130,6 +138,7 @@ def install(state: StateDir) -> Path:
         raise SandboxError(f"copy the tool to {str(target)!r}: {reason}", state_hint(number)) from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    collect(state, target)
     return target
 
 
@@ -144,3 +153,64 @@ def _replace(folder: Path, target: Path) -> None:
         target.rename(old)
         folder.rename(target)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def collect(state: StateDir, current: Path, processes: Sequence[str] | None = None) -> None:
+    """Remove copies of the tool that nothing names any more: no record, no plan, no process of this user.
+
+    Cautious, since a launcher that runs imports from its copy at its end, too: where it can't be told which copy a
+    process uses, or what a file says, all stay, and so does what was made within a day.
+
+    Args:
+        state: the state directory.
+        current: the copy that was just made.
+        processes: ids that are looked at; by default all.
+    """
+    try:
+        old = [item for item in current.parent.iterdir() if item != current and not item.name.startswith(".")]
+        old = [item for item in old if time.time() - item.stat().st_mtime > YOUNG]
+        if not old:
+            return
+        texts = [*_stored(state), *_running(os.listdir("/proc") if processes is None else processes)]
+    except OSError:
+        return
+    for item in old:
+        if not any(os.fsencode(item.name) in text for text in texts):
+            folder = item.with_name(f".tmp-{os.urandom(8).hex()}")
+            with contextlib.suppress(OSError):
+                item.rename(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stored(state: StateDir) -> Iterator[bytes]:
+    """Yield the records, plans and stubs in the state. Raises OSError."""
+    for top in (state.registry_dir, state.root / "runs"):
+        for path in top.glob("*/*"):
+            if path.is_file() and not path.is_symlink():
+                yield path.read_bytes()
+
+
+def _running(processes: Sequence[str]) -> Iterator[bytes]:
+    """Yield what this user's processes say of the copies that they use.
+
+    The C launcher is an executable with the path written into it, whatever became of its file; the Python one, where C
+    started it, has it on its command line.
+
+    Raises:
+        OSError: a Python launcher runs from a script, which may have been replaced since.
+    """
+    for name in processes:
+        if not name.isdigit():
+            continue
+        try:
+            if os.stat(f"/proc/{name}").st_uid != os.geteuid():
+                continue
+            words = Path(f"/proc/{name}/cmdline").read_bytes()
+            small = os.stat(f"/proc/{name}/exe").st_size <= MAX_LAUNCHER
+            executable = Path(f"/proc/{name}/exe").read_bytes() if small else b""
+        except OSError:  # it ended, or is another's after all
+            continue
+        if words.split(b"\0")[1:2] == [b"-IS"] and words.split(b"\0")[2:3] != [b"-c"]:
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+        yield words
+        yield executable

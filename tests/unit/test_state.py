@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import multiprocessing
 import os
@@ -210,6 +211,44 @@ def test_other_contents_are_another_copy(state: StateDir, monkeypatch: pytest.Mo
     code = state.install_code()
     monkeypatch.setattr(toolcode, "__version__", "0.0.0+other")
     assert state.install_code() != code
+
+
+def test_copies_that_nothing_names_any_more_are_removed(state: StateDir, tmp_path: Path) -> None:
+    names = ["in-a-record", "in-a-plan", "on-a-command-line", "in-an-executable", "nowhere", "nowhere-but-young"]
+    copies = [state.make(state.root / "code" / name) for name in names]
+    for copy in copies[:-1]:
+        os.utime(copy, (0, 0))
+    state.write_atomic(state.registry_dir / "1" / "record.json", b'{"code": "/code/in-a-record"}')
+    state.write_atomic(state.root / "runs" / "2" / "run.plan", b"\0/code/in-a-plan\0")
+    sleep = Path("/bin/sleep").read_bytes()
+    assert len(sleep) < toolcode.MAX_LAUNCHER
+    (tmp_path / "launcher").write_bytes(sleep + b"/code/in-an-executable\0")
+    (tmp_path / "launcher").chmod(0o755)
+    (tmp_path / "stub").write_text("import time; time.sleep(60)")
+    current = state.root / "code" / "current"
+    python = [sys.executable, "-IS"]
+    with contextlib.ExitStack() as stack:
+        running = [
+            subprocess.Popen([*python, tmp_path / "stub"]),
+            subprocess.Popen([*python, "-c", "import time; time.sleep(60) # on-a-command-line"]),
+            subprocess.Popen([tmp_path / "launcher", "60"]),
+        ]
+        for process in running:
+            stack.callback(end, process)
+        (tmp_path / "launcher").unlink()
+        ids = [str(process.pid) for process in running]
+        toolcode.collect(state, current, ids)
+        assert all(copy.exists() for copy in copies), "a launcher runs of which nothing is known"
+        end(running[0])
+        toolcode.collect(state, current, ids)
+        assert [copy.name for copy in copies if copy.exists()] == [name for name in names if name != "nowhere"]
+    toolcode.collect(state, current, ids)
+    assert [copy.name for copy in copies if copy.exists()] == ["in-a-record", "in-a-plan", "nowhere-but-young"]
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
 
 
 def test_module_planted_in_the_current_directory_is_not_copied(
