@@ -120,6 +120,38 @@ int installs(void)
 	return is_python() && python_main(call.argv + 1, &module) == 'm' && is_entry("-m ", module, strlen(module));
 }
 
+/* Tell whether one of the texts that \1 joins is the `size` bytes at `word`. */
+static int is_among(const char *joined, const char *word, size_t size)
+{
+	while (*joined) {
+		if (strncmp(joined, word, size) == 0 && (!joined[size] || joined[size] == '\1'))
+			return 1;
+		const char *end = strchr(joined, '\1');
+		joined = end ? end + 1 : "";
+	}
+	return 0;
+}
+
+/* launch/call.py, entry_variant: python3.11 has python's settings, and then its own. */
+const char *entry_variant(const char *own)
+{
+	size_t whole = strlen(call.name), size = whole;
+	char *found = take(2 * whole + 8), *at = found;
+	if (!found)
+		python();
+	while (size && strchr("0123456789.", call.name[size - 1]))
+		size--;
+	if (size && size < whole && is_among(own, call.name, size)) {
+		at = put(at, "ENTRY=");
+		memcpy(at, call.name, size);
+		at += size;
+	}
+	if (is_among(own, call.name, whole))
+		at = put(put(at, at == found ? "ENTRY=" : "\2"), call.name);
+	*at = 0;
+	return found;
+}
+
 /* Tell whether a directory that the plan mounts whole shows `path`. */
 static int is_shown(const char *path)
 {

@@ -21,6 +21,8 @@ _Noreturn void execute_python(const char *code, const char **more, size_t count)
 /* Tell whether the environment, the entry point or its arguments ask for what only Python does. */
 int asks_for_python(void);
 int installs(void);
+/* Return the variant of an entry point with settings of its own, "" where it has none; `own` is joined by \1. */
+const char *entry_variant(const char *own);
 int names_script_outside(void);
 /* Tell whether an argument names what exists here and may not be visible inside: hints.py says more. */
 int names_unseen(void);

@@ -14,19 +14,31 @@ _Noreturn void __stack_chk_fail(void)
 }
 #endif
 
-static const char *read_plan(void)
+/* Read the plan of run sessions of this variant; a variant's file is named after its checksum: launch/main.py,
+ * plan_path. */
+static void open_plan(const char *variant)
 {
 	struct plan *plan = &session.plan;
-	char *path = take(strlen(call.folder) + 16);
+	char *path = take(strlen(call.folder) + 32);
 	if (!path)
 		python();
-	put(put(path, call.folder), "/run.plan");
+	char *at = put(put(path, call.folder), "/run");
+	if (*variant)
+		at = put_hex(put(at, "-"), plan_checksum((const u8 *)variant, strlen(variant)));
+	put(at, ".plan");
 	if (!plan_read(path, plan) || strcmp(plan_meta(plan, "dir"), call.folder) ||
-	    strcmp(plan_meta(plan, "kind"), "run") || *plan_meta(plan, "variant") ||
+	    strcmp(plan_meta(plan, "kind"), "run") || strcmp(plan_meta(plan, "variant"), variant) ||
 	    strcmp(plan_meta(plan, "backend"), "native") || *plan_meta(plan, "chdir") || *plan_meta(plan, "keep-fd") ||
 	    *plan_meta(plan, "nested") || *plan_meta(plan, "rlimits") || !plan_is_fresh(plan))
 		python();
-	struct list records = plan->section[RECORDS];
+}
+
+static const char *read_plan(void)
+{
+	open_plan("");
+	if (*plan_meta(&session.plan, "own-plans"))
+		open_plan(entry_variant(plan_meta(&session.plan, "own-plans")));
+	struct list records = session.plan.section[RECORDS];
 	const char *first = next(&records); /* "/" and the skeleton's path */
 	if (!first || strcmp(first, "/"))
 		python();

@@ -69,6 +69,17 @@ char *put(char *to, const char *text)
 	return to;
 }
 
+char *put_hex(char *to, u64 value)
+{
+	int shift = 60;
+	while (shift && !(value >> shift))
+		shift -= 4;
+	for (; shift >= 0; shift -= 4)
+		*to++ = "0123456789abcdef"[value >> shift & 15];
+	*to = 0;
+	return to;
+}
+
 char *put_number(char *to, u64 value)
 {
 	char digits[20];

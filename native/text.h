@@ -45,6 +45,8 @@ static inline int is_below(const char *path, const char *top)
 
 /* Write a number in decimal, return where it ends; `to` has room for 20 digits and a NUL. */
 char *put_number(char *to, u64 value);
+/* The same in hexadecimal, without zeros before it. */
+char *put_hex(char *to, u64 value);
 /* Copy a string without its NUL's place being lost: return where its NUL stands now. */
 char *put(char *to, const char *text);
 

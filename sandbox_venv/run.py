@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 
 from .errors import SandboxError
-from .launch.call import install_variant, variant_of
-from .launch.main import Session, after, load, safe_path, session_kind
+from .launch.call import variant_of
+from .launch.main import Session, after, load, own_plan, safe_path, session_kind
 from .launch.outside import is_python
 from .launch.planfile import Plan
 from .launch.waiter import block_signals, end_like
@@ -165,6 +165,19 @@ def with_tool(plan: Plan, asked: Asked, command: list[bytes], variant: bytes) ->
     return variant_of(os.environb, [*options, b"--tool", command[0]], asked.backend.encode())
 
 
+def entry_of(command: list[str], folder: bytes) -> bytes:
+    """Return the name of the entry point that a command is: b"" where it names a file that is none.
+
+    Args:
+        command: as it was typed; nothing for a shell.
+        folder: where the venv's entry points are.
+    """
+    if not command:
+        return b"shell"
+    place, name = os.path.split(os.fsencode(command[0]))
+    return name if place in (b"", folder) or os.path.abspath(place) == folder else b""
+
+
 def start(asked: Asked) -> None:
     """Run a command as ``asked``; never returns."""
     venv = find_venv(asked.venv)
@@ -181,7 +194,8 @@ def start(asked: Asked) -> None:
                 f"install into {where}: it isn't wrapped, so what is installed would be started unsandboxed",
                 f"wrap it first: sandbox-venv wrap {venv}" if venv else "make a venv and wrap it",
             )
-        plan = load(folder, kind, install_variant(with_tool(plan, asked, command, variant), os.environb))
+        variant = with_tool(plan, asked, command, variant)
+    plan = own_plan(folder, plan, kind, variant, entry_of(asked.command, plan.meta[b"bin"]))
     mask = block_signals()
     session = Session(plan, safe_path(plan, command), mask=mask, path_first=True)
     status = session.run()

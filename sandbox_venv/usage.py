@@ -72,9 +72,11 @@ COMMANDS = (
         ("explain", "explain --format bwrap -- python app.py"),
     ),
     Usage(
-        "why", "QUESTION ... [--json] [OPTIONS] [BWRAP_OPTS]", "which rule decides, and which option would change it",
+        "why", "QUESTION ... [OPTIONS] [BWRAP_OPTS] [-- COMMAND]",
+        "which rule decides, and which option would change it",
         "Say which rule decides about a PATH, lib:SONAME, env:NAME or syscall:NAME, and the "
-        "shortest option that would change it. Options for paths are tried before they are shown.",
+        "shortest option that would change it. Options for paths are tried before they are shown. "
+        "COMMAND asks for an entry point that has settings of its own.",
         (("--venv VENV", "whose sandbox (default: as for run)"), SESSION, JSON, OPTIONS),
         ("why ~/.ssh .git", "why lib:libcuda.so.1 env:OPENAI_API_KEY syscall:ptrace"),
         takes_venv=False,

@@ -11,11 +11,12 @@ from typing import Any
 
 from ..elf import FactsCache
 from ..errors import SandboxError
-from ..launch.call import install_variant, variant_of
+from ..launch.call import entry_variant, install_variant, variant_of
 from ..plan.build import prepare
 from ..plan.compile import Compiled
+from ..plan.settings import read_settings
 from ..plan.subject import Subject
-from ..run import Asked, find_venv, folder_of
+from ..run import Asked, entry_of, find_venv, folder_of
 from ..state import StateDir
 from ..venv.record import Record, read_record
 
@@ -51,6 +52,8 @@ def open_plan(asked: Asked) -> Opened:
     """
     record, state = place_of(asked)
     variant = variant_of(os.environb, [os.fsencode(word) for word in asked.options], asked.backend.encode())
+    name = entry_of(asked.command, os.fsencode(record.venv / "bin")) if asked.command else b""
+    variant = entry_variant(variant, [os.fsencode(item) for item in read_settings(record, "run").entries], name)
     if asked.session == "install":
         variant = install_variant(variant, os.environb)
     with FactsCache(state.root / "facts") as facts:

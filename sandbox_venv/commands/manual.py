@@ -121,8 +121,13 @@ def reference() -> str:
     out += ["", "Not taken:", "", "| option | why |", "|---|---|"]
     out += [f"| `{option}` | {why} |" for option, why in sorted(REFUSED.items())]
     out += ["", "## Settings", "", "In `~/.config/sandbox-venv/config.toml`, in `[tool.sandbox-venv]` of the project's"]
-    out += ["pyproject.toml, or in a table `run` or `install` there, for that kind of session alone. More is in"]
-    out += ["[configuration.md](configuration.md).", "", "| key | value | |", "|---|---|---|"]
+    out += ["pyproject.toml; in a table `run` or `install` there, for that kind of session alone; in a table"]
+    out += [
+        "`entry.NAME`, for the entry point `NAME` alone. More is in [configuration.md](configuration.md).",
+        "",
+        "| key | value | |",
+        "|---|---|---|",
+    ]
     out += [f"| `{key}` | {kind} | {what} |" for key, kind, what in setting_rows()]
     for title, rows in (("Environment variables", VARIABLES), ("Exit status", STATUSES), ("Files", FILES)):
         out += ["", f"## {title}", "", "| | |", "|---|---|", *(f"| `{name}` | {what} |" for name, what in rows)]

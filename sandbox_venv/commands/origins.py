@@ -38,6 +38,11 @@ def settings_rows(record: Record) -> tuple[Rows, Rows]:
             if (option, origin) not in other.origins
         ]
     ignored = dict.fromkeys([*run.ignored, *install.ignored])
+    for name in run.entries:
+        own = read_settings(record, "run", (name,))
+        alone = [pair for pair in own.origins if pair not in run.origins]
+        rows += [{"option": option, "from": f"{origin}, {name} alone"} for option, origin in alone]
+        ignored.update(dict.fromkeys(own.ignored))
     return rows, [{"option": item.text(), "from": str(project_path(record))} for item in ignored]
 
 

@@ -11,7 +11,7 @@ from ..errors import SandboxError, nearest
 from ..launch import environ
 from ..plan.expose import is_below
 from ..run import Asked, parse
-from .common import GREEN, RED, YELLOW, Opened, open_plan, paint, refuse_rest, say, say_json, take_flag
+from .common import GREEN, RED, YELLOW, Opened, open_plan, paint, say, say_json, take_flag
 from .filters import answer
 from .verdict import Verdict, judge
 
@@ -245,7 +245,6 @@ def why(words: list[str]) -> int:
     while words and not words[0].startswith("-"):
         questions.append(words.pop(0))
     asked = parse(words, need_command=False)
-    refuse_rest("why", asked.command)
     if not questions:
         hint = "for example: sandbox-venv why ~/.ssh lib:libcuda.so.1 env:HOME syscall:ptrace"
         raise SandboxError("why: nothing is asked about", hint)

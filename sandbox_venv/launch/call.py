@@ -53,6 +53,20 @@ def variant_of(env: Mapping[bytes, bytes], options: list[bytes] | None = None, b
     return b"\1".join(chosen)
 
 
+def entry_variant(variant: bytes, own: list[bytes], name: bytes) -> bytes:
+    """Return the variant of an entry point: its own where it has settings of its own, else ``variant``.
+
+    Args:
+        variant: of the call.
+        own: names that have settings: ``python`` is python3.11's, too.
+        name: the entry point's.
+    """
+    names = [word for word in (name.rstrip(b"0123456789."), name) if word and word in own]
+    if not names:
+        return variant
+    return b"\1".join([*([variant] if variant else []), b"ENTRY=" + b"\2".join(dict.fromkeys(names))])
+
+
 def install_variant(variant: bytes, env: Mapping[bytes, bytes]) -> bytes:
     """Return the variant of an install session: local files that installers' variables name are part of it, too."""
     files = [b"%s=%s" % (name, env[name]) for name in PACKAGES if b"/" in env.get(name, b"")]

@@ -11,7 +11,7 @@ import stat
 import sys
 
 from . import environ, outside, planfile, slots
-from .call import install_variant, variant_of
+from .call import entry_variant, install_variant, variant_of
 from .failure import LaunchError, guarded, hint_for
 from .inside import init
 from .inside.config import Config
@@ -51,6 +51,14 @@ def session_kind(plan: planfile.Plan, name: bytes, args: list[bytes]) -> bytes:
     if outside.is_python(name) and b" ".join(outside.python_main(args)) in names:
         return b"install"
     return b"run"
+
+
+def own_plan(folder: bytes, plan: planfile.Plan, kind: bytes, variant: bytes, name: bytes) -> planfile.Plan:
+    """Return the plan of an entry point's session: ``plan``, that of run sessions, where it has no other."""
+    own = entry_variant(variant, plan.meta.get(b"own-plans", b"").split(b"\1"), name)
+    if kind != b"run":
+        return load(folder, kind, install_variant(own, os.environb))
+    return plan if own == variant else load(folder, kind, own)
 
 
 def safe_path(plan: planfile.Plan, argv: list[bytes]) -> list[bytes]:
@@ -295,9 +303,7 @@ def _main(folder: bytes, name: bytes) -> None:
     variant = variant_of(os.environb)
     plan = load(folder, b"run", variant)
     check_place(plan, name)
-    kind = session_kind(plan, name, args)
-    if kind != b"run":
-        plan = load(folder, kind, install_variant(variant, os.environb))
+    plan = own_plan(folder, plan, session_kind(plan, name, args), variant, name)
     mask = block_signals()
     program = [plan.meta[b"bin"] + b"/" + name]
     if name == b"shell":

@@ -6,6 +6,7 @@ import os
 import sys
 
 from . import planfile, slots
+from .call import entry_variant
 from .failure import guarded
 from .main import plan_path
 from .waiter import end_like
@@ -26,6 +27,9 @@ def _main(folder: bytes) -> None:
     argv = rest[int(at_top) + int(below) :]
     try:
         plan = planfile.read(plan_path(folder, b"run", b""))
+        variant = entry_variant(b"", plan.meta.get(b"own-plans", b"").split(b"\1"), os.path.basename(argv[0]))
+        if variant:
+            plan = planfile.read(plan_path(folder, b"run", variant))
     except planfile.PlanError:  # unwrapped meanwhile
         end_like(int(status))
         return

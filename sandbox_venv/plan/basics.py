@@ -56,6 +56,7 @@ class Request(NamedTuple):
         files: what variables and the machine's settings name, with the reason.
         pip_cache: the user's own pip cache, to be mounted, or None.
         known: paths below the project that were protected before.
+        own_plans: entry points that have settings, and so plans, of their own.
     """
 
     kind: str
@@ -68,6 +69,7 @@ class Request(NamedTuple):
     pip_cache: str | None = None
     files: tuple[tuple[str, str], ...] = ()
     known: tuple[str, ...] = ()
+    own_plans: tuple[str, ...] = ()
 
 
 def opens_low_ports(flags: list[str]) -> bool:

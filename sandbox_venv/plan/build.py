@@ -48,6 +48,7 @@ class Call:
     backend: str = ""
     cwd: str = "/"
     files: tuple[str, ...] = ()
+    entries: tuple[str, ...] = ()
 
 
 def read_variant(variant: bytes) -> Call:
@@ -64,6 +65,7 @@ def read_variant(variant: bytes) -> Call:
         pip_cache=bool(values.get("SANDBOX_USE_PIP_CACHE")),
         backend=values.get("BACKEND", ""),
         cwd=values.get("CWD", "/"),
+        entries=tuple(values["ENTRY"].split("\2")) if "ENTRY" in values else (),
         files=tuple(item for name in ("FILES", "PACKAGES") if name in values for item in values[name].split("\2")),
     )
 
@@ -224,7 +226,7 @@ def prepare(
     if dotenv.problem:
         os.write(2, os.fsencode(f"sandbox-venv: warning: {subject.project}/.env is ignored: {dotenv.problem}\n"))
     variables, control = trusted_dotenv(record, dotenv, kind)
-    settings = read_settings(record, kind)
+    settings = read_settings(record, kind, call.entries)
     say_ignored(record, settings)
     user, fresh = user_options(record, call, control.get("BWRAP_ARGS", ""), settings.options)
     backend, bwrap = choose_backend(call.backend or subject.backend, subject, user, fresh)
@@ -234,6 +236,7 @@ def prepare(
         kind=kind, variant=variant, user=user, dotenv=variables, cwd=call.cwd, backend=backend, bwrap=bwrap,
         files=tuple(named_paths(subject, kind, call.files)),
         known=tuple(recall(record.folder, subject.project)),
+        own_plans=tuple(settings.entries),
         pip_cache=_pip_cache(subject) if call.pip_cache or control.get("SANDBOX_USE_PIP_CACHE") else None,
     )  # fmt: skip
     stamps = [str(record.folder / "trusted-env"), str(record.code), *(PIP_SETTINGS if kind == "install" else ())]

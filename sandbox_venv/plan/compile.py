@@ -252,6 +252,7 @@ def _meta(
         "project": subject.project,
         "home": subject.home,
         "private-home": subject.private_home,
+        "own-plans": "\1".join(request.own_plans),
         "pins": "\1".join(layout.pins),
         "nested-names": "\1".join(policy.protect_nested),
         "shown": "\1".join(shown),

@@ -44,6 +44,7 @@ SWITCHES = (b"sys", b"sysrq-trigger", b"irq", b"bus")
 UNDERSTOOD = {
     b"version", b"dir", b"kind", b"backend", b"bwrap", b"interpreter", b"bin", b"shell", b"venv", b"project", b"home",
     b"private-home", b"pins", b"nested-names", b"shown", b"record", b"allowed",
+    b"own-plans", b"variant",
 }  # fmt: skip
 """What of META the C launcher goes by, or needn't; a plan with anything else is Python's."""
 
@@ -249,6 +250,9 @@ def translate(plan: Plan) -> tuple[list[bytes], Skeleton] | None:
     """
     meta = plan.meta
     if meta.get(b"kind") != b"run" or meta.get(b"backend") != b"native" or not meta.get(b"record"):
+        return None
+    variant = meta.get(b"variant", b"")
+    if variant and (not variant.startswith(b"ENTRY=") or b"\1" in variant):  # of a call's environment: Python's
         return None
     if any(value for name, value in meta.items() if name not in UNDERSTOOD):
         return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +26,7 @@ TRUSTED = "trusted-config"
 MAX_SIZE = 1 << 20
 SESSIONS = ("run", "install")
 TABLE = "sandbox-venv"
+ENTRY = "entry."
 OPTION_OF = {
     "libs": "--lib", "allow": "--allow", "presets": "--preset", "limits": "--rlimit", "env.drop": "--unsetenv",
     "env.set": "--setenv",
@@ -35,7 +37,7 @@ class Item(NamedTuple):
     """One setting.
 
     Attributes:
-        session: ``run``, ``install``, or "" for both.
+        session: ``run``, ``install``, ``entry.NAME`` for an entry point alone, or "" for all.
         key: as in the file, ``env.pass`` for the key of a table.
         value: a text, or two for a bind on another path, or for a variable and its value.
     """
@@ -51,7 +53,9 @@ class Item(NamedTuple):
 
     def text(self) -> str:
         """Return it for people."""
-        where = f" ({self.session} sessions)" if self.session else ""
+        where = f" ({self.session} sessions)" if self.session in SESSIONS else ""
+        if self.session.startswith(ENTRY):
+            where = f" ({self.session.removeprefix(ENTRY)} alone)"
         return f"{self.key} = {' -> '.join(self.value)}{where}"
 
 
@@ -64,12 +68,14 @@ class Settings:
         origins: (option or rule, file) of each, for people.
         absent: paths that will count when they appear.
         ignored: items of the project's file that nobody accepted.
+        entries: names of entry points that have settings of their own.
     """
 
     options: UserOptions = field(default_factory=UserOptions)
     origins: list[tuple[str, str]] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
     ignored: list[Item] = field(default_factory=list)
+    entries: list[str] = field(default_factory=list)
 
 
 def user_path(record: Record) -> Path:
@@ -85,9 +91,11 @@ def project_path(record: Record) -> Path:
 def items_of(data: dict[str, Any]) -> list[Item]:
     """Return the items of checked settings, in order."""
     found = []
-    for session, table in (("", data), *((name, data.get(name, {})) for name in SESSIONS)):
+    tables = [("", data), *((name, data.get(name, {})) for name in SESSIONS)]
+    tables += [(ENTRY + name, table) for name, table in data.get("entry", {}).items()]
+    for session, table in tables:
         for key, value in table.items():
-            if key in SESSIONS:
+            if key in (*SESSIONS, "entry"):
                 continue
             if key == "network":
                 found.append(Item(session, key, (str(value).lower(),)))
@@ -159,7 +167,7 @@ def encode_accepted(items: list[Item]) -> bytes:
 
 
 def effective(current: list[Item], accepted: list[Item], kind: str = "run") -> tuple[list[Item], list[Item]]:
-    """Return (items of the project's file that count in such a session, those that don't).
+    """Return (items of the project's file that count in such a session, those that don't), of whatever session.
 
     Less environment steers an installer, too: without PIP_INDEX_URL it asks the public index. So what was not accepted
     takes no variable from an install session.
@@ -170,7 +178,7 @@ def effective(current: list[Item], accepted: list[Item], kind: str = "run") -> t
         if item in accepted or not (item.loosens or (item.key == "env.drop" and kind == "install"))
     ]
     counts += [item for item in accepted if not item.loosens and item not in current]
-    return counts, [item for item in current if item not in counts and item.session in ("", kind)]
+    return counts, [item for item in current if item not in counts]
 
 
 def below_project(name: str, record: Record) -> str:
@@ -210,9 +218,17 @@ def _expand(word: str, record: Record) -> str:
     return str(record.home) + word[1:] if word == "~" or word.startswith("~/") else word
 
 
-def _add(settings: Settings, items: list[Item], record: Record, origin: Path, kind: str) -> None:
+def _note_entry(settings: Settings, item: Item) -> None:
+    name = item.session.removeprefix(ENTRY)
+    if name != item.session and name not in settings.entries:
+        settings.entries.append(name)
+
+
+def _add(settings: Settings, items: list[Item], record: Record, origin: Path, sessions: Sequence[str]) -> None:
     for item in items:
-        if item.session not in ("", kind):
+        _note_entry(settings, item)
+    for item in sorted(items, key=lambda item: item.session.startswith(ENTRY)):  # an entry point's come last, and win
+        if item.session not in sessions:
             continue
         if item.key == "env.pass":
             settings.options.env.append(("pass", item.value[0]))
@@ -224,20 +240,28 @@ def _add(settings: Settings, items: list[Item], record: Record, origin: Path, ki
             settings.origins.append((" ".join(words), str(origin)))
 
 
-def read_settings(record: Record, kind: str) -> Settings:
+def read_settings(record: Record, kind: str, entries: Sequence[str] = ()) -> Settings:
     """Return what both files say for a kind of session; the project's comes after the user's.
+
+    Args:
+        record: what they are for.
+        kind: ``run`` or ``install``.
+        entries: names that the entry point has here; none for what all have in common.
 
     Raises:
         SandboxError: one of them can't be read or taken.
     """
     settings = Settings()
+    sessions = ("", kind, *(ENTRY + name for name in entries))
     own = user_path(record)
     if not is_below(str(own), str(record.project)):  # else a session could have written it
-        _add(settings, read_file(own, in_project=False), record, own, kind)
+        _add(settings, read_file(own, in_project=False), record, own, sessions)
     shared = project_path(record)
     counts, ignored = effective(read_file(shared, in_project=True), read_accepted(record), kind)
-    _add(settings, counts, record, shared, kind)
-    settings.ignored = ignored
+    _add(settings, counts, record, shared, sessions)
+    settings.ignored = [item for item in ignored if item.session in sessions]
+    for item in ignored:  # which is said when its entry point's plan is compiled
+        _note_entry(settings, item)
     return settings
 
 

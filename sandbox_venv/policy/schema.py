@@ -91,6 +91,8 @@ def _check_text(value: str, schema: dict[str, Any], where: str) -> None:
 
 def _check_table(value: dict[str, object], schema: dict[str, Any], root: dict[str, Any], where: str) -> None:
     known = schema.get("properties", {})
+    if len(value) > schema.get("maxProperties", 1024):
+        raise Invalid(f"{where}: {len(value)} items are too many")
     for key, item in value.items():
         name = f"{where}.{key}" if where else key
         if key in known:
@@ -100,4 +102,6 @@ def _check_table(value: dict[str, object], schema: dict[str, Any], root: dict[st
             hint = f"did you mean {close!r}?" if close else f"known are {', '.join(known)}"
             raise Invalid(f"unknown key {name!r}", hint)
         else:
+            if not re.search(schema.get("propertyNames", {}).get("pattern", ""), key):
+                raise Invalid(f"{where}: {key!r} can't be a name there")
             check(item, schema["additionalProperties"], root, name)

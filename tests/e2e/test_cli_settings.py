@@ -73,6 +73,26 @@ def test_the_users_own_settings_count_for_every_venv(venv: Venv) -> None:
     assert {"option": "--setenv MODE own", "from": str(config)} in status["options"]
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_entry_point_has_settings_of_its_own(venv: Venv) -> None:
+    code = "import os; print(open('/proc/net/dev').read().count(':'), os.path.exists('/srv'))"
+    shared = venv.python(code).check().stdout.split()[0]
+    settle(venv, '[tool.sandbox-venv.entry.python3]\nnetwork = false\nread-only = ["/srv"]\n')
+    assert venv.python(code).check().stdout == f"{shared} False\n"
+    done = venv.run("python3", "-c", code).check()
+    assert (done.stdout, "(read-only): ignored" in done.stderr) == ("1 False\n", True)
+    venv.sandbox("trust").check()
+    for given in ({}, {"verbose": ""}):  # the latter is Python's, where there is a C launcher
+        assert venv.run("python3", "-c", code, given=given).check().stdout == "1 True\n"
+        assert venv.python(code, given=given).check().stdout == f"{shared} False\n"
+    assert venv.sandbox("run", "--", "python3", "-c", code).check().stdout == "1 True\n"
+    assert venv.sandbox("run", "--", "python", "-c", code).check().stdout == f"{shared} False\n"
+    for words, seen in (([], "not visible"), (["--", "python3"], "visible, read-only")):
+        assert f"/srv: {seen}\n" in venv.sandbox("why", "/srv", *words).check().stdout
+    status = json.loads(venv.sandbox("status", "--json").check().stdout)
+    assert status["options"][-1]["from"] == f"{venv.project}/pyproject.toml, python3 alone"
+
+
 def test_an_unknown_key_stops_the_start_with_the_nearest_name(venv: Venv) -> None:
     settle(venv, "netwrok = false")
     done = venv.python("pass")

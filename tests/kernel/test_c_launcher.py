@@ -55,6 +55,20 @@ def see(venv: Venv, **more: Any) -> dict[str, Any]:
     return dict(json.loads(venv.python(PROBE, "argument", **more).check().stdout))
 
 
+def test_entry_points_with_settings_of_their_own_are_started_by_it(compiled_venv: Venv) -> None:
+    venv = compiled_venv
+    text = "[tool.sandbox-venv.entry]\npython3.hide = ['own']\npython.hide = ['.envrc']\n"
+    venv.user.makedirs(venv.project / "own/x")
+    venv.user.write(venv.project / "pyproject.toml", text)
+    code = "import os; print(open('/proc/1/comm').read().strip(), *os.listdir('own'))"
+    for entry, given in (("python", {}), ("python3", {}), ("python3", PYTHON_INSTEAD)):
+        for _ in range(2):  # Python compiles
+            done = venv.run(entry, "-c", code, given=given).check()
+        name, *seen = done.stdout.split()
+        assert (name == entry) == (not given)
+        assert seen == ([] if entry == "python3" else ["x"])
+
+
 def who_runs(venv: Venv, *words: str, **more: Any) -> str:
     """Return the name of PID 1 inside: the entry point's for C, the interpreter's for Python."""
     return venv.python("print(open('/proc/1/comm').read())", *words, **more).check().stdout.strip()

@@ -28,7 +28,7 @@ def test_commands_exist(page):
 
 def test_examples_of_settings_are_taken():
     blocks = re.findall(r"```toml\n(.*?)```", (ROOT / "docs/configuration.md").read_text(), re.S)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for text in blocks:
         data = tomllib.loads(text)
         data = data.get("tool", {}).get("sandbox-venv", data)

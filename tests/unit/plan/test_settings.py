@@ -61,6 +61,9 @@ def words(found):
         ("read-only = [3]", "read-only: must be a text", "docs/"),
         ("env = {set = {A = 1}}", "env.set.A: must be a text", "docs/"),
         ("hide = ['']", "hide: '' can't stand there", "docs/"),
+        ("entry.ruff.netwrk = false", "unknown key 'entry.ruff.netwrk'", "did you mean 'network'?"),
+        ("entry.'a/b'.network = false", "entry: 'a/b' can't be a name there", "docs/"),
+        ("\n".join(f"entry.e{n}.network = false" for n in range(65)), "entry: 65 items are too many", "docs/"),
         ("network = ", "Invalid value", "mend the file"),
     ],
 )
@@ -79,6 +82,7 @@ def test_every_key_of_the_schema_becomes_an_item():
     samples = {"boolean": False, "array": ["x"]}
     properties = config_schema()["$defs"]["session"]["properties"]
     data = {key: samples[item["type"]] for key, item in properties.items() if key != "env"}
+    assert {*config_schema()["properties"]} == {*properties, "run", "install", "entry"}
     data["env"] = {"pass": ["A"], "drop": ["B"], "set": {"C": "d"}}
     keys = {item.key for item in items_of(data)}
     assert keys == {*properties} - {"env"} | {"env.pass", "env.drop", "env.set"}
@@ -121,6 +125,27 @@ def test_the_projects_file_loosens_only_once_it_was_accepted(record):
         ["--ro-bind /srv /srv", "--unshare-net"],
         ["read-write"],
     )
+
+
+def test_an_entry_points_settings_come_last_and_are_trusted_alone(record):
+    share(
+        record,
+        '[tool.sandbox-venv.entry.ruff]\nnetwork = false\nlibs = ["liba.so"]\n[tool.sandbox-venv.entry.x]\nlibs = ["b"]',
+    )
+    record.own.write_text("[entry.ruff]\nnetwork = true\n[env]\npass = ['A']")
+    assert words(read_settings(record, "run")) == ["pass A"]
+    found = read_settings(record, "run", ["ruff"])
+    assert words(found) == ["pass A", "--share-net", "--unshare-net"]
+    assert ([item.text() for item in found.ignored], found.entries) == (["libs = liba.so (ruff alone)"], ["ruff", "x"])
+    accept(record)
+    assert words(read_settings(record, "install", ["ruff"])) == [
+        "pass A",
+        "--share-net",
+        "--unshare-net",
+        "--lib liba.so",
+    ]
+    share(record, "")
+    assert words(read_settings(record, "run", ["ruff"])) == ["pass A", "--share-net", "--unshare-net"]
 
 
 def test_what_was_not_accepted_takes_no_variable_from_an_installer(record):
