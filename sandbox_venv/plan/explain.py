@@ -87,7 +87,14 @@ def text(subject: Subject, compiled: Compiled) -> str:
     if compiled.system.closure.missing:
         out += ["", "Libraries that weren't found on this machine"]
         out += [f"  {shown(name)}  needed by {shown(by)}" for name, by in compiled.system.closure.missing]
-    return "\n".join(out) + "\n"
+    return "".join(printable(line) + "\n" for line in out)
+
+
+def printable(line: str) -> str:
+    """Return a line as a terminal can show it: names that a session gave may hold escape sequences."""
+    if line.isprintable():
+        return line
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
 
 
 def as_json(subject: Subject, compiled: Compiled) -> str:

@@ -34,7 +34,15 @@ def command_line(options: Sequence[bytes], env: Sequence[bytes], argv: Sequence[
         words += [b"--setenv", name, value]
     words += plain_options(options)
     words += [b"--", *argv]
-    return " ".join(shlex.quote(os.fsdecode(word)) for word in words)
+    return " ".join(map(quote, words))
+
+
+def quote(word: bytes) -> str:
+    """Quote a word for a shell; one with escape sequences or other bytes in bash's $'', which no terminal obeys."""
+    text = os.fsdecode(word)
+    if text.isprintable():
+        return shlex.quote(text)
+    return "$'" + "".join(chr(b) if 32 <= b < 127 and b not in b"'\\" else f"\\{b:03o}" for b in word) + "'"
 
 
 def announce(plan: Plan, options: Sequence[bytes], config: Config) -> None:

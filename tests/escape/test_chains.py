@@ -199,6 +199,37 @@ os.mkdir(folder + b"folder")
     assert not list(venv.project.rglob("RAN"))
 
 
+ESCAPE = "\x1b]0;title\x07\x1b[2J"
+
+
+def test_names_that_a_session_gave_send_nothing_to_the_terminal(venv: Venv) -> None:
+    code = f"""
+import os
+name = {ESCAPE!r}
+path = os.environ["VIRTUAL_ENV"] + "/bin/" + name
+with open(path, "w") as file:
+    file.write("#!/bin/sh\\n")
+os.chmod(path, 0o755)
+os.makedirs(name + "/.git")
+os.makedirs("a\\nb/.git")
+with open(".env", "w") as file:
+    file.write("A='" + name + "'\\n")
+"""
+    texts = [venv.sandbox("run", "--venv", venv.path, *INSTALL, "python", "-c", code).check().stderr]
+    for words in (
+        ("status", venv.path),
+        ("explain", venv.path),
+        ("explain", "--format", "bwrap"),
+        ("list",),
+        ("verify",),
+    ):
+        done = venv.sandbox(*words)
+        texts += [done.stdout, done.stderr]
+    texts.append(venv.python("pass", given={"VERBOSE": "1"}).check().stderr)
+    assert not [text for text in texts if "\x1b" in text or "\x07" in text]
+    assert "033]0;title" in texts[-1]  # it was there to be shown
+
+
 def test_an_original_made_a_link_elsewhere_stays_inside(venv: Venv) -> None:
     program = venv.user.write(venv.user.home / "host-program", "#!/bin/sh\necho HOST $$\n", 0o755)
     own = venv.user.write(venv.project / "own-python", "#!/bin/sh\necho OWN; ls -d $HOME/host-program\n", 0o755)
