@@ -11,6 +11,7 @@ from ..elf import FactsCache
 from ..launch.planfile import SECTIONS, Plan, stamp
 from ..policy import Policy
 from ..seccomp import Program
+from .alias import find_links
 from .basics import Line, Request, environment_rules, set_up_lines
 from .expose import is_below
 from .gitconfig import named_files
@@ -80,6 +81,7 @@ def lay_out(
     layout = Layout()
     replaced = {operation.target for operation in covering}
     home = subject.home
+    aliases = {} if bottom else find_links(subject, exposure, [operation.target for operation in operations])
     in_home = [operation for operation in covering if operation.target != home and is_below(operation.target, home)]
     for operation in covering:
         if operation not in in_home:
@@ -87,7 +89,7 @@ def lay_out(
     after = [home, subject.project, *([subject.venv] if subject.venv else [])]
     below = [(path, True) for path in after[1:]]
     below += [(path, item[2]) for path, item in exposure.binds.items()]
-    below += [(path, False) for path in exposure.links]
+    below += [(path, False) for path in (*exposure.links, *aliases)]
     below = [
         (path, folder)
         for path, folder in below
@@ -119,6 +121,8 @@ def lay_out(
             moved = operation
         mount_point(layout, subject, moved, project_bound=subject.project in replaced)
         add_operation(layout, moved, roots, request.cwd, "your option")
+    for path, text in aliases.items():
+        layout.option(("--symlink", text, path), why="the venv was made by this path, and its scripts name it")
     base = lines_of(exposure, ["/"], [home, subject.project, "/tmp"])  # noqa: S108 - what lies there comes later
     return layout, base, bottom
 
