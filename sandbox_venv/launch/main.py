@@ -13,7 +13,6 @@ import sys
 from . import environ, outside, planfile, slots
 from .call import entry_variant, install_variant, variant_of
 from .failure import LaunchError, guarded, hint_for
-from .inside import init
 from .inside.config import Config
 from .waiter import Waiter, block_signals, end_like, ignored_signals
 
@@ -220,8 +219,10 @@ class Session:
             passed = [*self.slots.descriptors, *[int(fd) for fd in config.keep]]
             pid, init_pid, leash = bwrap.spawn(self.plan, options, config, passed)
         else:
+            from . import direct
+
             leash = -1
-            pid = init_pid = spawn_native(self.plan, options, config)
+            pid = init_pid = direct.spawn(self.plan, options, config)
         for fd in self.slots.descriptors:
             os.close(fd)
         status = Waiter(pid, init_pid, reader, writer, self.ignored, leash).wait()
@@ -232,35 +233,6 @@ class Session:
 
             hint_unseen(self.plan, self.argv, self.cwd, status >> 8)
         return status
-
-
-def spawn_native(plan: planfile.Plan, options: list[bytes], config: Config) -> int:
-    """Start the sandbox by direct system calls; return init's pid."""
-    from . import linux, native
-    from .inside import landlock
-
-    def load_filters() -> None:
-        for program in (plan.seccomp_allow, plan.seccomp_deny):
-            if program:
-                linux.seccomp_filter(program)
-
-    def child() -> None:
-        linux.wipe_environ_block()
-        config.verify = []  # native attaches by descriptor
-        init.run(config, landlock, load_filters)
-
-    pipes = [fd for fd in init.open_descriptors() if init.is_pipe(fd)]
-    try:
-        parsed = native.parse(options)
-        parsed.on_fail = lambda number: init.send(config.status_fd, init.FAILED, init.FAILED_SETUP << 16 | number)
-        return native.spawn(parsed, child, keep_fds=[*pipes, *[int(fd) for fd in config.keep]])
-    except native.Usage as error:
-        line = b"native: " + error.line()
-        raise LaunchError(line, b"see where the option comes from: sandbox-venv explain") from None
-    except native.Failure as error:
-        from ..hints import no_namespaces
-
-        raise no_namespaces(error.line()) from None
 
 
 def after(session: Session) -> None:

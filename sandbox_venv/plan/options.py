@@ -31,7 +31,7 @@ ARITY = {
         [
             "--chdir", "--unsetenv", "--tmpfs", "--proc", "--dev", "--mqueue", "--dir", "--remount-ro", "--hostname",
             "--uid", "--gid", "--cap-add", "--cap-drop", "--perms", "--size", "--seccomp", "--add-seccomp-fd",
-            "--lock-file", "--sync-fd", "--block-fd", "--argv0", "--overlay-src", "--tmp-overlay", "--ro-overlay",
+            "--sync-fd", "--block-fd", "--overlay-src", "--tmp-overlay", "--ro-overlay",
             "--keep-fd", "--lib", "--allow", "--tool", "--shim", "--rlimit", "--preset",
         ],
         1,
@@ -46,6 +46,8 @@ HINT = "the options are those of bwrap(1), and: sandbox-venv run --help"
 
 REFUSED = {
     "--args": "write the options themselves",
+    "--argv0": "an entry point goes by its own name",
+    "--lock-file": "bubblewrap's own PID 1 would hold the lock, and sandbox-venv has one of its own",
     "--as-pid-1": "sandbox-venv's own init is PID 1 (it forwards signals and the exit status)",
     "--info-fd": "sandbox-venv reads it itself", "--json-status-fd": "sandbox-venv reports the status itself",
     "--userns": "sandbox-venv makes its own namespaces", "--userns2": "sandbox-venv makes its own namespaces",

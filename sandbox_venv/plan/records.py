@@ -85,6 +85,7 @@ class Translation:
         self.rest: list[bytes] = []
         self.mounts: list[tuple[bytes, str]] = []
         self.made: set[bytes] = set()
+        self.linked: set[bytes] = set()
         self.flags: set[bytes] = set()
         self.size = self.perms = b""
 
@@ -119,6 +120,8 @@ class Translation:
         parts = target[len(top) + 1 :].split(b"/")
         for at, part in enumerate(parts):
             path += b"/" + part
+            if path in self.linked:
+                raise Unsupported
             if path in self.made:
                 continue
             last = at + 1 == len(parts)
@@ -180,6 +183,7 @@ class Translation:
                 self._make(os.path.dirname(target), folder=True)
             self.add(b"l", text, target)
             self.made.add(target)
+            self.linked.add(target)
         else:
             raise Unsupported
 

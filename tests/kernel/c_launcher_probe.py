@@ -1,4 +1,7 @@
-"""What a program sees inside, as JSON: run by test_c_launcher.py in sandboxes made by C, Python and bwrap."""
+"""What a program sees inside, as JSON: run in sandboxes that C, Python and bwrap made.
+
+Arguments that are absolute paths are looked at.
+"""
 
 import ctypes
 import json
@@ -35,6 +38,29 @@ def attempt(function, *arguments):
         return error.errno
 
 
+def place(path):
+    """Return what lies at a path: mode, owner, what is in it; and whether it can be written.
+
+    Not the mode of directories of the new root itself: which bits those that only hold mount points have is nobody's
+    business, their one owner is the user.
+    """
+    try:
+        info = os.lstat(path)
+        found = [oct(info.st_mode), info.st_uid, info.st_gid, os.access(path, os.W_OK)]
+        if os.path.islink(path):
+            found.append(os.readlink(path))
+        elif os.path.isdir(path):
+            if not any((path + "/").startswith(mount[0] + "/") for mount in mounts() if mount[0] != "/"):
+                found[0] = "of the root"
+            found.append(sorted(os.listdir(path))[:50])
+        elif os.path.isfile(path):
+            with open(path, "rb") as file:
+                found.append(file.read(99).decode("latin1"))
+    except OSError as error:
+        return error.errno
+    return found
+
+
 def status():
     with open("/proc/self/status") as file:
         pairs = [line.partition(":") for line in file]
@@ -62,7 +88,7 @@ print(
                 sorted(os.listdir(path)) for path in ("/", "/etc", "/usr", "/dev", "/tmp", "/var", "/proc/sys")
             ],
             "modes": [
-                oct(os.stat(path).st_mode) for path in ("/dev", "/dev/null", "/tmp", "/dev/shm", os.environ["HOME"])
+                oct(os.stat(path).st_mode) for path in ("/dev", "/dev/null", "/tmp", "/dev/shm", os.environ.get("HOME", "/"))
             ],
             "written": [
                 attempt(open, path, "w") for path in ("/new", "/etc/new", "/usr/new", "/proc/sys/kernel/core_pattern")
@@ -71,6 +97,7 @@ print(
             "userns": [libc.unshare(0x10000000), ctypes.get_errno()],
             "dumpable": libc.prctl(3, 0, 0, 0, 0),
             "hostname": os.uname().nodename,
+            "places": [place(path) for path in sys.argv[1:] if path.startswith("/")],
         },
         default=str,
     )

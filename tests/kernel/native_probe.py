@@ -103,7 +103,7 @@ view = {
     "ids": [os.getresuid(), os.getresgid(), os.getgroups()],
     "status": [line for line in lines("/proc/self/status") if line.startswith(STATUS)],
     "limits": [resource.getrlimit(number) for number in range(16)],
-    "pids": [os.getpid() if os.getpid() < 100 else "many", os.getppid() if os.getppid() < 3 else "many"],
+    "pids": [min(os.getpid(), 3), min(os.getppid(), 3)],  # in a namespace that is joined, numbers count on
     "session": [os.getsid(0) == os.getpid(), os.getsid(0) == 0, os.getpgid(0) == os.getpid()],
     "maps": [lines("/proc/self/" + name) for name in ("uid_map", "gid_map", "setgroups")],
     "hostname": os.uname().nodename,

@@ -5,6 +5,6 @@ from __future__ import annotations
 from .failure import Failure, Usage
 from .options import Options
 from .parser import parse
-from .spawn import spawn
+from .spawn import spawn, wait_for_byte
 
-__all__ = ["Failure", "Options", "Usage", "parse", "spawn"]
+__all__ = ["Failure", "Options", "Usage", "parse", "spawn", "wait_for_byte"]

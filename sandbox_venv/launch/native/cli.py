@@ -11,8 +11,9 @@ from .failure import Failure, Usage
 from .options import Options
 from .parser import parse
 from .privileges import drop_caps
+from .program import FAILED, change_directory, close_all_but, execute, reap, shell_status
 from .setup import Setup
-from .spawn import clone_child, close_others, die_with_parent, report, watch_self
+from .spawn import clone_child, die_with_parent, report, wait_for_byte, watch_self
 from .status import StatusFiles
 from .table import Exit, seccomp_program
 from .usage import VERSION, usage
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from .pidns import PidChannel
 
 SIGINT, SIGPIPE, SIGCHLD, SIGXFSZ = 2, 13, 17, 25  # signal(7)
-FAILED = 1
-EINVAL, ECHILD = 22, 10  # errno(3)
+EINVAL = 22  # errno(3)
 
 
 def main() -> NoReturn:
@@ -200,7 +200,7 @@ class Sandbox:
             wait_for_byte(options.block_fd)
         if options.seccomp_fd >= 0:
             options.seccomp.append(seccomp_program(options.seccomp_fd))
-        os.putenv(b"PWD", self._change_directory())
+        os.putenv(b"PWD", change_directory(options, self.cwd))
         if options.new_session:
             try:
                 os.setsid()
@@ -209,119 +209,5 @@ class Sandbox:
         if options.needs_reaper:
             program = os.fork()
             if program:
-                self._reap(program)
-        self._execute()
-
-    def _change_directory(self) -> bytes:
-        options = self.options
-        if options.chdir is not None:
-            try:
-                os.chdir(options.chdir)
-            except OSError as error:
-                raise Failure(b"Can't chdir to " + options.chdir, error.errno or 0) from None
-            return options.chdir
-        for directory in (self.cwd, calls.getenv(b"HOME")):
-            if directory:
-                try:
-                    os.chdir(directory)
-                except OSError:
-                    continue
-                return directory
-        return b"/"
-
-    def _execute(self) -> NoReturn:
-        options = self.options
-        if options.sync_fd >= 0 and not options.as_pid_1:
-            os.close(options.sync_fd)
-        calls.unblock_signal(SIGCHLD)
-        if options.die_with_parent:
-            linux.prctl(linux.PR_SET_PDEATHSIG, linux.SIGKILL)
-        linux.raise_ambient(options.caps)
-        path, command = own_command(options.command)
-        if options.argv0 is not None:
-            command[0] = options.argv0
-        argv = calls.argument_array(command)
-        self._apply_seccomp()
-        self.files.setup_finished()
-        try:
-            calls.execvp(path, argv)
-        except OSError as error:
-            self.files.setup_finished()
-            report(options, Failure(b"execvp " + path, error.errno or 0))
-        os._exit(FAILED)
-
-    def _apply_seccomp(self) -> None:
-        for program in self.options.seccomp:
-            try:
-                linux.seccomp_filter(program)
-            except OSError as error:
-                if error.errno == EINVAL:
-                    text = (
-                        b"Unable to set up system call filtering as requested: prctl(PR_SET_SECCOMP) reported EINVAL."
-                    )
-                    hint = b" (Hint: the kernel needs CONFIG_SECCOMP_FILTER, and the program must be a valid one.)"
-                    raise Failure(text + hint) from None
-                raise Failure(b"prctl(PR_SET_SECCOMP)", error.errno or 0) from None
-
-    def _reap(self, program: int) -> NoReturn:
-        """Be the process above the command: hold the locks, reap, and say how the command ended."""
-        options = self.options
-        drop_caps(options, keep=False)
-        close_all_but(self.exit_pipe[1], options.sync_fd)
-        for path in options.lock_files:
-            take_lock(path)
-        if options.die_with_parent:
-            linux.prctl(linux.PR_SET_PDEATHSIG, linux.SIGKILL)
-        self._apply_seccomp()
-        result = FAILED
-        while True:
-            try:
-                died, status = os.wait()
-            except ChildProcessError:
-                os._exit(result)
-            if died == program:
-                result = shell_status(status)
-                if self.exit_pipe[1] >= 0:
-                    try:
-                        os.write(self.exit_pipe[1], bytes((result,)))
-                    except OSError:
-                        pass  # nobody is left to be told
-
-
-def own_command(command: list[bytes]) -> tuple[bytes, list[bytes]]:
-    """Return path and arguments to execute. /proc/self/exe means bwrap to bwrap's users: this program, not Python."""
-    if command[0] != b"/proc/self/exe":
-        return command[0], list(command)
-    mine = sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1]
-    return command[0], [os.fsencode(argument) for argument in mine] + command[1:]
-
-
-def shell_status(status: int) -> int:
-    """Return a wait status as shells number it: 128 and the signal for a death by signal."""
-    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
-
-
-def wait_for_byte(fd: int) -> None:
-    """Wait until ``fd`` gives a byte or ends, and close it."""
-    try:
-        os.read(fd, 1)
-        os.close(fd)
-    except OSError:
-        pass  # as bwrap: a descriptor that can't be read blocks nothing
-
-
-def take_lock(path: bytes) -> None:
-    """Take a shared lock, for as long as this process lives."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise Failure(b"Unable to open lock file " + path, error.errno or 0) from None
-    try:
-        calls.read_lock(fd)
-    except OSError as error:
-        raise Failure(b"Unable to lock file " + path, error.errno or 0) from None
-
-
-def close_all_but(*keep: int) -> None:
-    """Close all descriptors but 0, 1, 2 and ``keep`` (-1 counts as none)."""
-    close_others([fd for fd in keep if fd >= 0])
+                reap(options, self.exit_pipe[1], program)
+        execute(options, self.files)

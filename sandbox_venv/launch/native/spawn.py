@@ -27,9 +27,10 @@ def spawn(
 ) -> int:
     """Start a child in the namespaces of ``options``, set it up there, and let it call ``child_main``.
 
-    The child is PID 1 of its PID namespace where --unshare-pid is given. --chdir, --setenv and its kin, --seccomp,
-    --new-session and what follows "--" are left to ``child_main``. A failure of any step, and a ``child_main``
-    that returns or raises, end the child with status 125 after one line on stderr and ``options.on_fail(errno)``.
+    The child is PID 1 of its PID namespace where --unshare-pid is given. --block-fd, --chdir, --setenv and its kin,
+    filters, --new-session, --cap-add's ambient set and what follows "--" are left to ``child_main``. A failure of any
+    step, and a ``child_main`` that returns or raises, end the child with status 125 after one line on stderr and
+    ``options.on_fail(errno)``.
 
     Args:
         options: from `parse`.
@@ -111,6 +112,15 @@ def die_with_parent(alive: tuple[int, ...]) -> None:
         os.close(fd)
     if linux.readable(alive[0]):
         os._exit(LAUNCHER_FAILED)
+
+
+def wait_for_byte(fd: int) -> None:
+    """Wait until ``fd`` gives a byte or ends, and close it."""
+    try:
+        os.read(fd, 1)
+        os.close(fd)
+    except OSError:
+        pass  # as bwrap: a descriptor that can't be read blocks nothing
 
 
 def close_others(keep_fds: Iterable[int]) -> None:

@@ -13,6 +13,7 @@ from sandbox_venv.plan.options import sort_options, split_words
 from sandbox_venv.plan.subject import Base, Subject
 from sandbox_venv.policy import Policy, Show
 from sandbox_venv.seccomp import Program
+from tests.unit.plan.golden_options import GOLDEN_OPTIONS
 
 GOLDEN = Path(__file__).parent / "golden"
 POLICY = Policy(
@@ -85,17 +86,7 @@ def as_text(world, result):
     return re.sub(r"--size \d+", "--size N", text)
 
 
-@pytest.mark.parametrize(
-    ("name", "kind", "options"),
-    [
-        ("run", "run", ""),
-        ("install", "install", ""),
-        ("user-binds", "run", "--ro-bind /etc/hosts /data/hosts --tmpfs {T}/home/code/proj/scratch --unshare-net"),
-        ("user-root", "run", "--ro-bind / /"),
-        ("user-home", "run", "--ro-bind {T}/home {T}/home"),
-        ("user-in-home", "run", "--bind-try /srv {T}/home/deep/er/srv --ro-bind /etc/hosts {T}/home/hosts"),
-    ],
-)
+@pytest.mark.parametrize(("name", "kind", "options"), GOLDEN_OPTIONS)
 def test_the_plan_is_as_reviewed(world, name, kind, options):
     text = as_text(world, compiled(world, kind, options.replace("{T}", str(world))))
     path = GOLDEN / f"{name}.txt"

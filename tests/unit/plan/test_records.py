@@ -82,6 +82,8 @@ def test_mount_points_in_what_a_session_writes_are_never_made() -> None:
         b"--file 3 /x",
         b"--chmod 0755 /x",
         b"--symlink a /x --ro-bind /usr /x/y",
+        b"--symlink a /tmp/x --dir /tmp/x",
+        b"--symlink a /tmp/x --ro-bind /usr /tmp/x/y",
         b"--unshare-net",
         b"--made-up",
     ],
