@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,7 +20,7 @@ from hypothesis import strategies as st
 
 from sandbox_venv.probe import bwrap_version
 from sandbox_venv.state import id_of
-from tests.harness import Venv, run_as, spawn_as
+from tests.harness import Venv, spawn_as
 from tests.unit.plan.golden_options import GOLDEN_OPTIONS
 
 pytestmark = pytest.mark.kernel
@@ -46,7 +45,10 @@ class Bench:
         folder = venv.user.home / ".local/state/sandbox-venv/venvs" / id_of(venv.path)
         self.plans = [folder / "run.plan", folder / "install.plan"]
         self.compiler = spawn_as(
-            venv.user, [venv.tool.python, "-I", HERE / "plan_compiler.py", folder], cwd=venv.project, stdin=subprocess.PIPE
+            venv.user,
+            [venv.tool.python, "-I", HERE / "plan_compiler.py", folder],
+            cwd=venv.project,
+            stdin=subprocess.PIPE,
         )
 
     def compile(self, kind: str, backend: str, options: list[str]) -> str | None:
@@ -70,14 +72,14 @@ class Bench:
         argv = ["pip"] if kind == "install" else ["python", "-c", PROBE]
         found: dict[str, Seen | str] = {}
         backend = refusal = None
-        for name, wanted, given in EXECUTORS:
+        for name, wanted, variables in EXECUTORS:
             if wanted != backend:
                 backend = wanted
                 refusal = self.compile(kind, backend, options)
             if refusal is not None:
                 found[name] = refusal
                 continue
-            done = self.venv.run(*argv, *places, given=given)
+            done = self.venv.run(*argv, *places, given=variables)
             if done.status == 0:
                 found[name] = normalised(json.loads(done.stdout))
             else:
