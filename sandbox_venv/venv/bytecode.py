@@ -6,6 +6,7 @@ done by the venv's own Python in an install session, like an install.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,7 @@ TIMEOUT = 600.0
 
 def tag_of(record: Record) -> str | None:
     """Return the interpreter's ``sys.implementation.cache_tag``, None where it isn't CPython."""
-    name = record.base.executable.name
+    name = record.base.stdlib.name  # the executable of a free-threaded build may be named as an ordinary one
     if name.startswith("pypy"):
         return None
     free_threaded = "t" if name.endswith("t") else ""
@@ -69,11 +70,9 @@ def compile_missing(record: Record, folders: Sequence[Path]) -> int:
     argv = [os.fspath(record.venv / "bin" / "python"), "-m", "compileall", "-q", "-j", "0", "-i", "-"]
     text = "\n".join(missing) + "\n"
     env = {"PATH": "/usr/bin:/bin", "HOME": os.fspath(record.home)}
-    try:
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
         subprocess.run(
             argv, input=os.fsencode(text), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env,
             cwd=record.venv, timeout=TIMEOUT, check=False,
         )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        pass
     return len(missing)
