@@ -110,12 +110,14 @@ def _check_sources(options: list[str]) -> None:
 def unwrap(words: list[str]) -> int:
     """Unwrap a venv."""
     from .state import open_state
+    from .venv.inspect import locate
     from .venv.unwrap import unwrap_venv
 
     venv = take_venv(words) or ".venv"
     if words:
         raise SandboxError(f"unwrap: unknown option {words[0]!r}", "sandbox-venv unwrap --help")
     unwrap_venv(venv, state=open_state(), out=say)
+    say(f"sandbox-venv: {locate(venv)} is plain again: its programs have all of your rights")
     return 0
 
 
@@ -185,7 +187,10 @@ def dispatch(words: list[str]) -> int:
         from .errors import nearest
 
         close = nearest(words[0], known)
-        hint = f"did you mean `sandbox-venv {close}`?" if close else "make a venv: python3 -m venv .venv"
+        hint = f"did you mean `sandbox-venv {close}`?" if close else f"make a venv: python3 -m venv {words[0]}"
+        if "/" not in words[0] and not words[0].startswith("."):
+            hint = hint if close else "for the commands: sandbox-venv --help"
+            raise SandboxError(f"{words[0]!r} is no command, and no venv here", hint)
         raise SandboxError(f"open venv {words[0]!r}: it isn't there", hint)
     return wrap(words)
 

@@ -174,7 +174,8 @@ def probe() -> dict[str, ProbeResult]:
             bool(seccomp), seccomp or "no libseccomp", "no plan can be compiled", "apt install libseccomp2"
         ),
         "tiocsti": ProbeResult(
-            legacy == "0", f"dev.tty.legacy_tiocsti={legacy or 'absent'}", "only our seccomp program forbids it",
+            legacy == "0", f"dev.tty.legacy_tiocsti={legacy or 'absent'}",
+            "a second lock: the system call filter alone keeps programs from typing into your terminal",
             "sysctl dev.tty.legacy_tiocsti=0",
         ),
         "python": ProbeResult(sys.version_info >= (3, 11), sys.version.split()[0], "the tool needs 3.11", "python3.11"),

@@ -151,9 +151,10 @@ def help_text(name: str) -> str:
     head = textwrap.wrap(f"usage: sandbox-venv {name} {usage.synopsis}", WIDTH - 2, subsequent_indent=" " * 8)
     lines = [*head, "", *textwrap.wrap(usage.text, WIDTH - 2)]
     if usage.options:
-        lines += ["", *(f"  {option:14} {what}" for option, what in usage.options)]
+        width = max(len(option) for option, _ in usage.options) + 1
+        lines += ["", *(f"  {option:{width}} {what}" for option, what in usage.options)]
     if usage.examples:
-        lines += ["", *(f"  sandbox-venv {example}" for example in usage.examples)]
+        lines += ["", "examples:", *(f"  sandbox-venv {example}" for example in usage.examples)]
     return "\n".join(lines) + "\n"
 
 

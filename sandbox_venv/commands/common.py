@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from ..plan.subject import Subject
 from ..run import Asked, entry_of, find_venv, folder_of
 from ..state import StateDir
 from ..venv.record import Record, read_record
+
+WIDTH = 79
+"""Columns that lines are folded at."""
 
 GREEN, RED, YELLOW, BOLD = "32", "31", "33", "1"
 
@@ -95,6 +99,27 @@ def _safe(line: str) -> bytes:
 def say_json(data: Any) -> None:  # noqa: ANN401 - whatever json takes
     """Print for programs."""
     sys.stdout.write(json.dumps(data, indent=2) + "\n")
+
+
+def fold(first: str, text: str, rest: int | None = None) -> list[str]:
+    """Return a text folded for 80 columns; what has no spaces (paths, options) stays whole.
+
+    Args:
+        first: what stands before it.
+        text: the text.
+        rest: columns before the further lines; None: as wide as ``first``.
+    """
+    margin = " " * (len(first) if rest is None else rest)
+    lines = textwrap.wrap(
+        text, WIDTH, initial_indent=first, subsequent_indent=margin, break_long_words=False, break_on_hyphens=False
+    )
+    return lines or [first.rstrip()]
+
+
+def tilde(path: str) -> str:
+    """Return a path as people write it: ``~`` for their home."""
+    home = os.path.expanduser("~")
+    return "~" + path[len(home) :] if home != "/" and path.startswith(home + "/") else path
 
 
 def is_colourful() -> bool:

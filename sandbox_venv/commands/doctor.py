@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import asdict
 from typing import Any
 
 from ..probe import ProbeResult
 from .attack import attack
-from .common import GREEN, RED, YELLOW, paint, refuse_rest, say, say_json, take_flag
+from .common import GREEN, RED, YELLOW, fold, paint, refuse_rest, say, say_json, take_flag
 from .machine import rows
 from .verify import take_venv
 
 NEEDED = ("userns", "seccomp", "python")
-WIDTH = 78
+NAME = 16
 
 
 def can_sandbox(table: dict[str, ProbeResult]) -> bool:
@@ -38,9 +37,17 @@ def doctor(words: list[str]) -> int:
         if not attacking:
             show(table)
         show_attacks(outcomes)
-        if not good:
-            say(paint("no sandbox can be had on this machine: see the rows marked NO", RED))
+        if not attacking or not good:
+            say(verdict(table))
     return 0 if good and all(item[2] == "stopped" for item in outcomes) else 1
+
+
+def verdict(table: dict[str, ProbeResult]) -> str:
+    """Return what the table comes to, in a line."""
+    if not can_sandbox(table):
+        return paint("No sandbox can be had on this machine: see the rows marked NO.", RED)
+    found = " and ".join(name for name in ("native", "bwrap") if table[name].ok)
+    return paint(f"Sandboxes can be had on this machine ({found}).", GREEN)
 
 
 _KEYS = ("name", "tries", "outcome", "detail")
@@ -50,11 +57,14 @@ def show(table: dict[str, ProbeResult]) -> None:
     """Print the table."""
     for name, row in table.items():
         mark = paint("ok", GREEN) if row.ok else paint("NO", RED) if name in NEEDED else paint("--", YELLOW)
-        say(f"{mark}  {name:15} {row.detail}")
+        first, *more = fold(f"    {name:{NAME}}", row.detail)
+        say(mark + first[2:])
+        for line in more:
+            say(line)
         if not row.ok:
-            for title, text in (("lost", row.loss), ("remedy", row.remedy)):
-                for at, line in enumerate(textwrap.wrap(text, WIDTH - 28, break_on_hyphens=False)):
-                    say(f"    {'':15} {title + ':' if not at else '':8}{line}")
+            for title, text in (("lost:   ", row.loss), ("remedy: ", row.remedy)):
+                for line in fold("    " + title, text):
+                    say(line)
 
 
 def show_attacks(outcomes: list[list[str]]) -> None:

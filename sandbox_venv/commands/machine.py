@@ -72,7 +72,7 @@ def more_rows() -> dict[str, ProbeResult]:
             not cgroup,
             cgroup or "a cgroup below this shell's own can be made",
             "no limit on what all processes of a sandbox use together",
-            "start the shell by: systemd-run --user --scope -p Delegate=yes $SHELL",
+            "a shell from: systemd-run --user --scope -p Delegate=yes $SHELL",
         ),
         "dbus_proxy": ProbeResult(
             bool(proxy),
@@ -95,8 +95,8 @@ def rows() -> dict[str, ProbeResult]:
     if (0,) < bwrap_version() < (0, 12):
         table["bwrap_links"] = ProbeResult(
             False,
-            "CVE-2026-87766: bwrap before 0.12 follows links in mount points",
-            "nothing by default: native is used; with --backend bwrap only pins and checks stand against it",
+            "before 0.12 it follows links in mount points (CVE-2026-87766)",
+            "nothing by default: native is used. With --backend bwrap, pins and a check of each mount stand against it",
             "a bubblewrap of 0.12 or later, or stay with the native backend",
         )
     return {**table, **more_rows()}

@@ -12,7 +12,7 @@ import time
 from dataclasses import asdict, dataclass
 
 from ..state import open_state
-from .common import age, refuse_rest, say, say_json, take_flag
+from .common import age, refuse_rest, say, say_json, take_flag, tilde
 from .status import all_records
 
 COMMANDS = ("run", "shell")
@@ -163,12 +163,12 @@ def ps(words: list[str]) -> int:
     if not found:
         say("no sandbox of yours is running")
         return 0
-    say(f"{'PID':>8} {'INIT':>8} {'PROGRAM':>8} {'INSIDE':>6} {'AGE':>8} {'PROCS':>5}  ENTRY")
+    say(f"{'PID':>7} {'INIT':>7} {'PROGRAM':>7} {'INSIDE':>6} {'AGE':>7} {'PROCS':>5}  ENTRY")
     for item in found:
         outer, inner = item.program or ("-", "-")
-        where = f"  ({item.venv})" if item.venv else ""
+        where = f"  ({tilde(item.venv)})" if item.venv else ""
         say(
-            f"{item.pid:>8} {item.init:>8} {outer:>8} {inner:>6} {age(item.seconds):>8} {item.processes:>5}  "
+            f"{item.pid:>7} {item.init:>7} {outer:>7} {inner:>6} {age(item.seconds):>7} {item.processes:>5}  "
             f"{item.entry}{where}"
         )
     return 0

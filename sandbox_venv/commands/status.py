@@ -10,14 +10,14 @@ from typing import Any
 from ..after import NOTES
 from ..errors import SandboxError
 from ..launch import planfile
-from ..plan.explain import in_force
+from ..plan.explain import NETWORK, in_force
 from ..plan.store import why_compile
 from ..run import find_venv
 from ..state import StateDir, open_state, read_regular
 from ..venv.executable import read_executable
 from ..venv.inspect import locate
 from ..venv.record import RECORD, Record, find_record, read_record
-from .common import GREEN, RED, YELLOW, age, paint, refuse_rest, say, say_json, take_flag
+from .common import GREEN, RED, YELLOW, age, fold, paint, refuse_rest, say, say_json, take_flag, tilde
 from .drift import find_drift
 from .origins import option_rows
 from .verify import take_venv
@@ -98,36 +98,48 @@ def status(words: list[str]) -> int:
     return 0
 
 
+def row(name: str, text: str, colour: str = "") -> None:
+    """Print a row of the table, folded, its name in a colour."""
+    first, *more = fold(f"  {name:10} ", text)
+    say(first.replace(name, paint(name, colour), 1) if colour else first)
+    for line in more:
+        say(line)
+
+
 def show(data: dict[str, Any]) -> None:
     """Print what ``describe`` returned, for people."""
     unsafe = any(item["unsafe"] for item in data["drift"])
     verdict = paint("wrapped, but not all of it starts in the sandbox", RED) if unsafe else paint("wrapped", GREEN)
     say(f"{data['venv']}: {verdict}")
     for name in ("project", "base", "state"):
-        say(f"  {name:10} {data[name]}")
+        row(name, tilde(data[name]))
     for plan in data["plans"]:
-        fresh = "nothing changed since" if plan["fresh"] else paint(f"stale: {plan['changed']}", YELLOW)
-        executor = plan["backend"] + (", started by the C launcher" if plan["c_launcher"] else "")
-        say(f"  {plan['kind']:10} compiled {age(plan['age_seconds'])} ago, {fresh} ({executor})")
+        fresh = "nothing changed since" if plan["fresh"] else f"stale: {plan['changed']}"
+        executor = plan["backend"] + (", C launcher" if plan["c_launcher"] else "")
+        row(
+            plan["kind"],
+            f"compiled {age(plan['age_seconds'])} ago, {fresh} ({executor})",
+            "" if plan["fresh"] else YELLOW,
+        )
     if not data["plans"]:
-        say(f"  {'plans':10} none yet: the first start compiles (backend {data['backend']})")
+        row("plans", f"none yet: the first start compiles (backend {data['backend']})")
     for item in data["plans"][0]["enforced"] if data["plans"] else []:
-        mark = paint("yes", GREEN) if item["in_force"] else paint("NO ", YELLOW)
-        say(f"  {mark}        {item['what']}" + ("" if item["in_force"] else f": {item['detail']}"))
+        mark, colour = ("yes", GREEN) if item["in_force"] else ("NO" if item["what"] != NETWORK else "--", YELLOW)
+        row(mark, item["what"] + ("" if item["in_force"] else f": {item['detail']}"), colour)
     for item in data["options"]:
-        say(f"  {'option':10} {item['option']}  [{item['from']}]")
+        row("option", f"{item['option']}  [{tilde(item['from'])}]")
     for item in data["ignored"]:
-        say(f"  {paint('ignored', YELLOW)}    {item['option']}  [{item['from']}: sandbox-venv trust accepts it]")
+        row("ignored", f"{item['option']}  [{tilde(item['from'])}: sandbox-venv trust accepts it]", YELLOW)
     if not data["drift"]:
-        say(f"  {'launchers':10} {data['launchers']}, all as wrap wrote them")
+        row("launchers", f"{data['launchers']}, all as wrap wrote them")
     for item in data["drift"]:
-        say(f"  {paint('drift', RED)}      {item['what']}: {item['problem']}")
+        row("drift", f"{tilde(item['what'])}: {item['problem']}", RED)
     if data["drift"]:
         say(f"             to mend it: sandbox-venv repair {data['venv']}")
     if len(data["notes"]) > LAST_NOTES:
-        say(f"  {'notes':10} {len(data['notes'])} in {data['state']}/{NOTES}, the last ones:")
+        row("notes", f"{len(data['notes'])} in {tilde(data['state'])}/{NOTES}, the last ones:")
     for note in data["notes"][-LAST_NOTES:]:
-        say(f"  {'note':10} {note}")
+        row("note", note)
 
 
 def all_records(state: StateDir) -> list[tuple[Path, Record | None, str]]:

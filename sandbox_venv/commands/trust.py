@@ -18,12 +18,12 @@ def show_settings(record: Record, current: list[Item], accepted: list[Item]) -> 
     """Print what the project's pyproject.toml says, and how that differs from what was accepted."""
     say(f"{project_path(record)}:")
     for item in current:
-        word, colour = ("loosens", YELLOW) if item.loosens else ("tightens", GREEN)
+        word, colour = ("loosens ", YELLOW) if item.loosens else ("tightens", GREEN)
         say(f"  {'  ' if item in accepted else '+ '}{paint(word, colour)}  {item.text()}")
     for item in accepted:
         if item not in current:
             end = "no longer there" if item.loosens else "no longer there: accepting gives it up"
-            say(f"  - {paint('gone', RED)}  {item.text()}  ({end})")
+            say(f"  - {paint('gone    ', RED)}  {item.text()}  ({end})")
 
 
 def agreed() -> bool:
@@ -46,8 +46,10 @@ def trust(words: list[str]) -> int:
     dotenv = read_dotenv(path)
     current, accepted = read_file(project_path(record), in_project=True), read_accepted(record)
     if dotenv.problem or not (dotenv.digest or current or accepted):
-        reason = dotenv.problem or "it is not there, or empty"
-        raise SandboxError(f"trust {path}: {reason}", "nor does pyproject.toml have [tool.sandbox-venv]")
+        if dotenv.problem:
+            raise SandboxError(f"trust {path}: {dotenv.problem}", "mend the file, and trust it then")
+        line = f"trust {record.project}: there is nothing to accept"
+        raise SandboxError(line, "no .env is there, and no [tool.sandbox-venv] in pyproject.toml")
     for name, value in dotenv.control.items():
         say(f"{name}={value}")
     if current or accepted:

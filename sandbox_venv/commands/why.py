@@ -11,7 +11,7 @@ from ..errors import SandboxError, nearest
 from ..launch import environ
 from ..plan.expose import is_below
 from ..run import Asked, parse
-from .common import GREEN, RED, YELLOW, Opened, open_plan, paint, say, say_json, take_flag
+from .common import GREEN, RED, YELLOW, Opened, fold, open_plan, paint, say, say_json, take_flag
 from .filters import answer
 from .verdict import Verdict, judge
 
@@ -73,7 +73,7 @@ def changes_of(path: str, verdict: Verdict) -> list[tuple[str, list[str], str]]:
         options.append(("show it, read-only", ["--ro-bind", path, path], "read-only"))
     if there and (own or verdict.access == "read-only") and os.access(path, os.W_OK):
         options.append(("make it writable", ["--bind", path, path], "read-write"))
-    if verdict.access == "read-write" and not verdict.shows:
+    if there and verdict.access == "read-write" and not verdict.shows:
         options.append(("make it read-only", ["--ro-bind", path, path], "read-only"))
     if verdict.access in ("read-write", "read-only") and os.path.isdir(path) and not verdict.shows:
         options.append(("hide it", ["--tmpfs", path], "private"))
@@ -281,8 +281,8 @@ def _answer(question: str, asked: Asked, opened: Opened) -> Answer:
 def _show(item: Answer) -> None:
     colour = {True: GREEN, False: RED, None: YELLOW}[item.good]
     say(f"{item.asked}: {paint(item.verdict, colour)}")
-    say(f"  rule: {item.rule}")
-    for line in item.details:
-        say(f"  note: {line}")
+    for title, text in (("rule", item.rule), *(("note", line) for line in item.details)):
+        for line in fold(f"  {title}: ", text):
+            say(line)
     for what, how in item.options:
         say(f"  to {what}: {how}" if not what.startswith(("for ", "another")) else f"  {what}: {how}")

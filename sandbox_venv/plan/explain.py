@@ -13,24 +13,28 @@ from .basics import Line
 from .compile import Compiled
 from .subject import Subject
 
+NETWORK = "no network"
+"""What is not amiss where it isn't in force."""
+
 
 def in_force(plan: Plan) -> list[tuple[str, bool, str]]:
     """Return (what, in force, detail) for each protection that depends on the machine."""
     abi = probe.landlock_abi()
     allowed = os.fsdecode(plan.meta[b"allowed"])
     nested = b"nested" in plan.meta
-    reopening = "given up for --allow nested" if nested else f"kernel ABI {abi}, needs 2"
+    reopening = "given up for --allow nested" if nested else f"kernel ABI {abi}" + ("" if abi >= 2 else ", needs 2")
+    scope = f"kernel ABI {abi}" + ("" if abi >= 6 else ", needs 6")
     alone = b"--unshare-net" in plan.tail
     added = [os.fsdecode(plan.tail[at + 1]) for at, word in enumerate(plan.tail) if word == b"--cap-add"]
     privileges = f"given: {' '.join(added)}" if added else "given up" if nested else "always"
     seccomp = f"{allowed} system calls allowed" if plan.seccomp_allow else "switched off"
     return [
         ("namespaces: user, mount, pid, ipc, uts, cgroup", True, "always"),
-        ("no network", alone, "cut off" if alone else "the host's network is shared (--unshare-net cuts it off)"),
+        (NETWORK, alone, "cut off" if alone else "the host's is shared (--unshare-net cuts it off)"),
         ("no capability, no_new_privs, no nested user namespace", privileges == "always", privileges),
         ("seccomp, before the program's first instruction", bool(plan.seccomp_allow), seccomp),
         ("Landlock: files behind 0-2 can't be reopened in another mode", abi >= 2 and not nested, reopening),
-        ("Landlock: no abstract sockets, no signals to the host", abi >= 6, f"kernel ABI {abi}, needs 6"),
+        ("Landlock: no abstract sockets, no signals to the host", abi >= 6, scope),
         ("core dumps off, inherited descriptors closed", True, "always"),
     ]  # fmt: skip
 
@@ -74,7 +78,9 @@ def text(subject: Subject, compiled: Compiled) -> str:
         "",
         "In force",
     ]
-    out += [f"  {'yes' if yes else 'NO ':4}{what}: {detail}" for what, yes, detail in in_force(plan)]
+    for what, yes, detail in in_force(plan):
+        mark = "yes" if yes else "--" if what == NETWORK else "NO"
+        out.append(f"  {mark:4}{what}" + ("" if detail == "always" else f": {detail}"))
     out += ["", "Mounts, in order (later ones lie over earlier ones)"]
     for why, items in grouped([*compiled.base, *compiled.slots, *compiled.tail]):
         out.append(f"  {why}")

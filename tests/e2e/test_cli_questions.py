@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness import BACKENDS, FEATURES, Tool, User, Venv, run_as
+from tests.harness import BACKENDS, FEATURES, Tool, User, Venv, run_as, spawn_as
 
 pytestmark = pytest.mark.e2e
 
@@ -111,12 +111,12 @@ def test_list_shows_wrapped_venvs_gone_ones_too(venv: Venv) -> None:
     assert row["condition"] == "the venv is gone"
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
 def running(venv: Venv) -> list[dict[str, Any]]:
     """Return what `ps` tells of this venv; other tests of the same user run at the same time."""
     return [row for row in ask(venv, "ps") if row["venv"] == str(venv.path)]
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_ps_shows_a_running_sandbox_and_a_signal_to_its_pid_ends_it(venv: Venv) -> None:
     assert running(venv) == []
     process = venv.spawn("python", "-c", "import time; print('up', flush=True); time.sleep(60)")
@@ -130,6 +130,20 @@ def test_ps_shows_a_running_sandbox_and_a_signal_to_its_pid_ends_it(venv: Venv) 
     os.kill(row["pid"], signal.SIGTERM)
     process.wait(timeout=60)
     assert running(venv) == []
+
+
+@pytest.mark.parametrize("start", [["bin/sandbox-venv"], ["bin/python", "-m", "sandbox_venv"]])
+def test_ps_shows_what_run_started(shared_venv: Venv, start: list[str]) -> None:
+    venv, mark = shared_venv, f"x = {start!r}"
+    words = [*start, "run", "--", "python", "-c", f"{mark}; import time; print('up', flush=True); time.sleep(60)"]
+    process = spawn_as(venv.user, [venv.tool.path / words[0], *words[1:]], cwd=venv.project)
+    assert process.popen.stdout is not None
+    process.popen.stdout.readline()
+    (row,) = [row for row in ask(venv, "ps") if mark in row["entry"]]
+    assert row["entry"].startswith("python -c x = ")
+    assert (row["program"][1], row["venv"]) == (2, "")
+    os.kill(row["pid"], signal.SIGTERM)
+    process.wait(timeout=60)
 
 
 def test_no_colour_unless_on_a_terminal(shared_venv: Venv) -> None:

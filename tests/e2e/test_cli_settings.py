@@ -43,7 +43,7 @@ def test_settings_tighten_at_once_and_loosen_when_trusted(venv: Venv) -> None:
     said = venv.python("pass").stderr
     assert said == "", "the warning comes with a compile, not with each start"
     done = venv.sandbox("trust").check()
-    assert "+ loosens  read-only = /srv" in done.stdout
+    assert "+ loosens   read-only = /srv" in done.stdout
     assert look(venv) == {**tight, "mode": "x", "srv": True}
     settle(venv, 'network = true\nread-write = ["/"]\n')
     done = venv.python(LOOK).check()

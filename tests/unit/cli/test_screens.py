@@ -1,0 +1,63 @@
+"""What a person sees of help and doctor's table, whole. UPDATE_GOLDEN=1 writes the transcripts."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sandbox_venv.commands import common, doctor
+from sandbox_venv.probe import ProbeResult
+from sandbox_venv.usage import COMMANDS, help_text, overview
+
+GOLDEN = Path(__file__).parent / "screens"
+
+
+def compare(name, text):
+    path = GOLDEN / f"{name}.txt"
+    if os.environ.get("UPDATE_GOLDEN"):
+        GOLDEN.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert text == path.read_text()
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def row(ok, detail="as it should be"):
+    return ProbeResult(ok, detail, "something that programs would have had, and that takes more than a line to say",
+                       "a remedy that doesn't weaken the machine, but takes some more than eighty columns")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "works"),
+    [
+        ("doctor", ("native", "bwrap", "seccomp")),
+        ("doctor-one-backend", ("native", "seccomp")),
+        ("doctor-none", ("seccomp",)),
+    ],
+)
+def test_doctors_table(name, works, capfdbinary):
+    table = {key: row(key in works) for key in ("native", "bwrap", "seccomp", "tiocsti")}
+    table["userns"] = row("native" in works, "what was found here, which takes more than the columns that are left")
+    doctor.show(table)
+    common.say(doctor.verdict(table))
+    compare(name, capfdbinary.readouterr().out.decode())
+
+
+def test_help():
+    texts = [("", overview()), *((f"{usage.name} ", help_text(usage.name)) for usage in COMMANDS)]
+    compare("help", "".join(f"$ sandbox-venv {name}--help\n{text}\n" for name, text in texts))
+
+
+def test_long_texts_are_folded_between_words_and_paths_stay_whole():
+    path = "/a-path/" + "x" * 90
+    assert common.fold("  rule: ", f"some {path} there") == ["  rule: some", f"        {path}", "        there"]
+    assert common.fold("  note: ", "") == ["  note:"]
+    assert common.fold("a ", "b " * 60, rest=4)[1].startswith("    b")
+
+
+def test_a_home_is_written_as_a_tilde(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert [common.tilde(path) for path in ("/home/me/x", "/home/me", "/home/mean")] == [
+        "~/x",
+        "/home/me",
+        "/home/mean",
+    ]
