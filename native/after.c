@@ -33,7 +33,8 @@ void look_after(const char *project, u32 status)
 {
 	const struct protected *before = &session.before;
 	int failed_plainly = status == 1 << 8 || status == 2 << 8; /* an exception, or a file that can't be opened */
-	if ((!*project || is_same(project, before)) && !(failed_plainly && names_unseen()))
+	int killed = status == SIGKILL || status == 137 << 8; /* for want of memory? sandbox_venv/memory.py */
+	if ((!*project || is_same(project, before)) && !(failed_plainly && names_unseen()) && !killed)
 		return;
 	size_t arguments = 0, count = 4, at = 0;
 	while (call.argv[arguments])

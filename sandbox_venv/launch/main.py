@@ -16,6 +16,9 @@ from .failure import LaunchError, guarded, hint_for
 from .inside.config import Config
 from .waiter import Waiter, block_signals, end_like, ignored_signals
 
+KILLED = (9, 137 << 8)
+"""Wait statuses that an out-of-memory kill leads to: the program's own, and a shell's about its last command."""
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .portal import Proxy
@@ -232,6 +235,10 @@ class Session:
             from ..hints import hint_unseen
 
             hint_unseen(self.plan, self.argv, self.cwd, status >> 8)
+        if status in KILLED:
+            from ..memory import explain_kill
+
+            explain_kill()
         return status
 
 

@@ -8,7 +8,7 @@ import sys
 from . import planfile, slots
 from .call import entry_variant
 from .failure import guarded
-from .main import plan_path
+from .main import KILLED, plan_path
 from .waiter import end_like
 
 
@@ -37,6 +37,10 @@ def _main(folder: bytes) -> None:
         from ..hints import hint_unseen
 
         hint_unseen(plan, argv, os.getcwdb(), int(status) >> 8)
+    if int(status) in KILLED:
+        from ..memory import explain_kill
+
+        explain_kill()
     seen = slots.Slots(plan.protect, plan.meta.get(b"nested-names", b"").split(b"\1"))
     seen.skip = {second for kind, second in zip(plan.slots[::3], plan.slots[2::3]) if kind[:2] == b"ro"}
     if project:

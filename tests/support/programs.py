@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from typing import NoReturn
 
 import pytest
 
@@ -21,5 +22,11 @@ def need(*names: str, modules: tuple[str, ...] = ()) -> None:
         missing += [name] if done.returncode else []
     if missing:
         packages = " ".join(PACKAGES.get(name, name) for name in missing)
-        text = f"{', '.join(missing)}: not installed (apt install {packages})"
-        pytest.fail(text) if IN_CI else pytest.skip(text)
+        lack(f"{', '.join(missing)}: not installed (apt install {packages})")
+
+
+def lack(text: str) -> NoReturn:
+    """Skip the test for what this machine lacks; in CI fail instead."""
+    if IN_CI:
+        pytest.fail(text)
+    pytest.skip(text)
