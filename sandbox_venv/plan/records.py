@@ -69,7 +69,7 @@ def inner(path: bytes) -> bytes:
 
 
 def is_folder(path: bytes) -> bool:
-    """Tell whether a source is a directory."""
+    """Tell whether a source is a directory. One that isn't there may become either, so it has no mount point yet."""
     try:
         return stat.S_ISDIR(os.stat(path).st_mode)
     except OSError:
@@ -212,7 +212,7 @@ class Translation:
         """Add a slot."""
         if kind in SLOT_LETTERS:
             target = inner(second)
-            self.place(target, folder=self._slot_is_folder(kind, first))
+            self.place(target, folder=is_folder(first))
             self.add(SLOT_LETTERS[kind], first, target)
             self.mount(target, "host")
         elif kind == b"protect":
@@ -221,14 +221,6 @@ class Translation:
             self.add(b"D" if kind == b"point-dir" else b"F", first, second)
         else:
             raise Unsupported
-
-    def _slot_is_folder(self, kind: bytes, source: bytes) -> bool:
-        try:
-            return is_folder(source)
-        except Unsupported:
-            if kind.endswith(b"-try"):
-                return True
-            raise
 
 
 def check(translation: Translation) -> None:

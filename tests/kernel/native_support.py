@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+
+import pytest
 
 from tests.harness import Result, Tool, User, run_as
 from tests.support.process import Argument
@@ -46,3 +52,12 @@ class Native:
     def shell(self, *options: Argument, script: str, **more: Any) -> Result:
         """Run a shell script in the least root, changed by ``options``."""
         return self.run(*options, command=("sh", "-c", script), **more)
+
+
+def find_bwrap() -> tuple[str, bool]:
+    """Return ``BWRAP`` or the system's bwrap, and whether it is of release 0.11 or newer."""
+    path = os.environ.get("BWRAP") or shutil.which("bwrap")
+    if not path:
+        pytest.skip("no bwrap to compare with: set BWRAP")
+    done = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)
+    return path, tuple(map(int, re.findall(r"\d+", done.stdout)[:2])) >= (0, 11)

@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -25,7 +24,7 @@ from hypothesis import HealthCheck, event, given, settings
 from sandbox_venv.launch.native.table import TABLE
 from tests.harness import Tool, User
 from tests.kernel.native_lists import options
-from tests.kernel.native_support import ROOT
+from tests.kernel.native_support import ROOT, find_bwrap
 from tests.kernel.native_world import Arguments, Parts, World, namespaces
 
 pytestmark = pytest.mark.kernel
@@ -55,15 +54,6 @@ class Outcome:
     message: str
     told: list[bytes]
     world: Any
-
-
-def find_bwrap() -> tuple[str, bool]:
-    """Return ``BWRAP`` or the system's bwrap, and whether it is of release 0.11 or newer."""
-    path = os.environ.get("BWRAP") or shutil.which("bwrap")
-    if not path:
-        pytest.skip("no bwrap to compare with: set BWRAP")
-    done = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)
-    return path, tuple(map(int, re.findall(r"\d+", done.stdout)[:2])) >= (0, 11)
 
 
 def run(command: list[str], parts: Parts, world: World, env: dict[str, str]) -> Outcome:
@@ -124,9 +114,12 @@ def words(message: str) -> str:
     """Return the part of a message that must be the same: what could not be done, and why."""
     message = re.sub(r"/(newroot|oldroot)/", "/", message)
     # which call meets a dangling link first
+    message = re.sub(
+        r"Can't bind mount \S+ on (\S+): Unable to mount source on destination(: No such)", r"Can't make \1\2", message
+    )
     calls = r"mkdir|mkdir parents for|create file|create file at|mount \w+ on"
     message = re.sub(rf"Can't ({calls}) (\S+: No such file)", r"Can't make \2", message)
-    message = re.sub(r"bwrap: Can't (bind mount|make overlay mount).*", r"bwrap: Can't \1", message)
+    message = re.sub(r"bwrap: Can't make overlay mount.*", "bwrap: Can't make overlay mount", message)
     return message.strip()
 
 

@@ -100,6 +100,12 @@ def test_a_plan_without_what_c_takes_for_granted_is_pythons(word: bytes) -> None
     assert translate(plan) is None
 
 
+@pytest.mark.parametrize("kind", [b"rw-try", b"ro-try"])
+def test_a_slot_without_a_source_is_pythons_since_its_mount_point_may_be_of_either_kind(kind: bytes) -> None:
+    assert translate(sample(slots=(kind, b"/usr", b"/x"))) is not None
+    assert translate(sample(slots=(kind, b"/nowhere/at/all", b"/x"))) is None
+
+
 def test_anything_new_in_meta_is_pythons() -> None:
     plan = sample()
     assert translate(plan) is not None
