@@ -131,6 +131,7 @@ COMMANDS = (
         "Print the completion script for a shell.", (),
         (
             "completion bash >> ~/.bash_completion",
+            "completion zsh > ~/.zfunc/_sandbox-venv   # on $fpath",
             "completion fish > ~/.config/fish/completions/sandbox-venv.fish",
         ),
         takes_venv=False,

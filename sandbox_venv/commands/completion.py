@@ -49,12 +49,12 @@ _sandbox_venv() {{
     COMPREPLY=()
     for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
         if [[ "$word" == "--" ]]; then
-            COMPREPLY=( $(compgen -c -f -- "$current") )
+            mapfile -t COMPREPLY < <(compgen -c -f -- "$current")
             return
         fi
     done
     if (( COMP_CWORD == 1 )); then
-        COMPREPLY=( $(compgen -W "{names} --help --version" -- "$current") $(compgen -d -- "$current") )
+        mapfile -t COMPREPLY < <(compgen -W "{names} --help --version" -d -- "$current")
         return
     fi
     case "$previous" in
@@ -69,7 +69,7 @@ _sandbox_venv() {{
     if [[ "$current" == -* ]]; then
         COMPREPLY=( $(compgen -W "$words --help" -- "$current") )
     else
-        COMPREPLY=( $(compgen -f -- "$current") )
+        mapfile -t COMPREPLY < <(compgen -f -- "$current")
     fi
 }}
 complete -o filenames -F _sandbox_venv sandbox-venv
@@ -90,7 +90,7 @@ def zsh() -> str:
     return f"""\
 #compdef sandbox-venv
 # zsh completion for sandbox-venv
-_sandbox_venv() {{
+_sandbox-venv() {{
     local -a commands
     commands=(
 {commands}
@@ -107,10 +107,10 @@ _sandbox_venv() {{
 {chr(10).join(cases)}
     esac
 }}
-if [ "$funcstack[1]" = "_sandbox_venv" ]; then
-    _sandbox_venv "$@"
+if [ "$funcstack[1]" = "_sandbox-venv" ]; then
+    _sandbox-venv "$@"
 else
-    compdef _sandbox_venv sandbox-venv
+    compdef _sandbox-venv sandbox-venv
 fi
 """
 

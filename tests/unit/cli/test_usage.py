@@ -43,18 +43,6 @@ def test_completion_scripts_are_good_in_their_shell(shell, tmp_path):
     assert subprocess.run([shell, "-n", script], capture_output=True, text=True, check=True).stderr == ""
 
 
-def test_bash_completes_commands_options_and_values(tmp_path):
-    script = tmp_path / "script"
-    script.write_text(completion.bash())
-    code = (
-        f". {script}; "
-        'f() { COMP_WORDS=("$@"); COMP_CWORD=$(( $# - 1 )); _sandbox_venv; echo "${COMPREPLY[@]}"; }; '
-        "f sandbox-venv sta; f sandbox-venv wrap --backend n; f sandbox-venv explain --for; f sandbox-venv completion z"
-    )
-    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert done.stdout.split() == ["status", "native", "--format", "zsh"]
-
-
 def test_an_unknown_shell_is_refused_with_the_nearest_name(capsys):
     assert cli.main(["completion", "fisch"]) == 125
     assert "did you mean fish?" in capsys.readouterr().err
