@@ -25,8 +25,8 @@ static const char PLUMBING[] =
 	"AWS_\0AZURE_\0GCLOUD_\0CLOUDSDK_\0GOOGLE_\0VAULT_\0DOCKER_\0PODMAN_\0CONTAINER_HOST\0"
 	"KUBE\0HELM_\0ANSIBLE_\0PGSERVICE\0"
 	"BASH_FUNC_\0";
+static const char GIT_AUTHOR[] = "GIT_AUTHOR_";
 static const char PLUMBING_NAMES[] = "DISPLAY\0STY\0WINDOWID\0MAIL\0";
-static const char AUTHORITY_ENDS[] = "/?#\\ \t\r\n\"'<>";
 
 static int is_in(const char *text, struct list words)
 {
@@ -45,126 +45,52 @@ static const char *find(const char *text, const char *end, const char *part)
 	return NULL;
 }
 
-static const char *last(const char *text, const char *end, char byte)
+/* Tell whether a value may hold a password, as URLs and proxies do: USER:PASSWORD@HOST. */
+static int may_hold_password(const char *value)
 {
-	while (end > text)
-		if (*--end == byte)
-			return end;
-	return NULL;
+	const char *at = strchr(value, '@');
+	if (!at || find(value, value + strlen(value), "://"))
+		return at != NULL;
+	for (const char *byte = value; byte < at; byte++)
+		if (*byte == '/')
+			return 0;
+	return at[1] && find(value, at, ":") != NULL;
 }
 
-static int has(const char *text, const char *end, char byte)
-{
-	return last(text, end, byte) != NULL;
-}
+enum verdict { PLAIN, SECRET, UNSURE };
 
-static char lower(char byte)
+/* Say whether a variable looks like a secret; UNSURE is for Python to decide. */
+static enum verdict judge(const char *name, const char *value)
 {
-	return byte >= 'A' && byte <= 'Z' ? (char)(byte + 32) : byte;
-}
-
-/* Tell whether what is before "://" ends in http or https, in any case. */
-static int is_web(const char *before, const char *end)
-{
-	static const char schemes[] = "http\0https\0";
-	struct list words = LIST(schemes);
-	for (const char *word; (word = next(&words));) {
-		size_t size = strlen(word), same = 0;
-		if ((size_t)(end - before) < size)
-			continue;
-		while (same < size && lower(end[(i64)same - (i64)size]) == word[same])
-			same++;
-		if (same == size)
-			return 1;
-	}
-	return 0;
-}
-
-static int has_password(const char *value)
-{
-	const char *end = value + strlen(value), *mark = find(value, end, "://"), *before = value;
-	if (!mark) { /* curl(1) takes a proxy without a scheme */
-		const char *at = strchr(value, '@');
-		return at && at[1] && has(value, at, ':') && !has(value, at, ' ') && !has(value, at, '\t') &&
-		       !has(value, at, '\n') && !has(value, at, '/');
-	}
-	while (mark) {
-		const char *rest = mark + 3, *after = find(rest, end, "://"), *stop = after ? after : end;
-		const char *authority = rest, *at, *colon;
-		while (authority < stop && !strchr(AUTHORITY_ENDS, *authority))
-			authority++;
-		if ((at = last(rest, authority, '@'))) {
-			if (has(rest, at, ':') || is_web(before, mark))
-				return 1;
-		} else if (!(authority > rest && authority[-1] == ']') && (colon = last(rest, authority, ':'))) {
-			int digits = 1;
-			for (const char *digit = colon + 1; digit < authority; digit++)
-				digits &= *digit >= '0' && *digit <= '9';
-			if (colon + 1 < authority && !digits && has(rest, stop, '@'))
-				return 1; /* a password with an unescaped slash */
-		}
-		before = rest;
-		mark = after;
-	}
-	return 0;
-}
-
-/* Copy a name with AUTHORI as AUTH; return its end. */
-static char *plain_name(char *to, const char *upper)
-{
-	while (*upper) {
-		if (starts_with(upper, "AUTHORI")) {
-			to = put(to, "AUTH");
-			upper += 7;
-		} else {
-			*to++ = *upper++;
-		}
-	}
-	*to = 0;
-	return to;
-}
-
-/* Take `part` out of a string wherever it stands; return the new end. */
-static char *without(char *text, char *end, const char *part)
-{
-	size_t size = strlen(part);
-	while ((text = (char *)(uintptr_t)find(text, end, part))) {
-		for (char *to = text; to + size <= end; to++)
-			*to = to[size];
-		end -= size;
-	}
-	return end;
-}
-
-static int is_secret(const char *name, const char *value)
-{
-	char upper[NAME_MAX_], plain[NAME_MAX_], *end = upper;
+	char upper[NAME_MAX_], *end = upper;
 	for (const char *at = name; *at; at++)
 		*end++ = *at >= 'a' && *at <= 'z' ? (char)(*at - 32) : *at;
 	*end = 0;
 	struct list words = LIST(PLUMBING);
 	for (const char *word; (word = next(&words));)
 		if (starts_with(upper, word))
-			return 1;
+			return SECRET;
 	if (is_in(upper, LIST(PLUMBING_NAMES)))
-		return 1;
-	char *plain_end = plain_name(plain, upper);
-	plain_end = without(plain, plain_end, "AUTHOR"); /* neither says a secret */
-	plain_end = without(plain, plain_end, "TOKENIZER");
+		return SECRET;
+	const char *part = starts_with(upper, GIT_AUTHOR) ? upper + sizeof GIT_AUTHOR - 1 : upper; /* in git's hooks */
+	if (find(part, end, "AUTHOR") || find(part, end, "TOKENIZER")) /* neither says a secret by itself */
+		return UNSURE;
 	words = LIST(SECRET_PARTS);
 	for (const char *word; (word = next(&words));)
-		if (find(plain, plain_end, word))
-			return 1;
+		if (find(part, end, word))
+			return SECRET;
 	if (strcmp(upper, "PWD") != 0) {
 		for (char *word = upper, *at = upper; at <= end; at++)
 			if (*at == '_' || !*at) {
 				*at = 0;
 				if (is_in(word, LIST(SECRET_WORDS)))
-					return 1;
+					return SECRET;
 				word = at + 1;
 			}
 	}
-	return has_password(value) || find(value, value + strlen(value), "PRIVATE KEY-----") != NULL;
+	if (find(value, value + strlen(value), "PRIVATE KEY-----"))
+		return SECRET;
+	return may_hold_password(value) ? UNSURE : PLAIN;
 }
 
 /* Tell whether NAME or PREFIX* covers the name. */
@@ -262,7 +188,7 @@ static void drop(struct result *result, const char *pattern)
 	result->count = kept;
 }
 
-static int is_passed(const char *name, const char *value, const struct parent *parent, struct list *hint,
+static int is_passed(const char *name, const struct parent *parent, struct list *hint,
 		     struct list rules)
 {
 	int passes = is_in(name, LIST(ALLOWED)) || starts_with(name, "LC_");
@@ -274,7 +200,7 @@ static int is_passed(const char *name, const char *value, const struct parent *p
 		const char *pattern = next(&rules);
 		passes = strcmp(rule, "pass") == 0 && matches(name, pattern);
 	}
-	return passes && !is_secret(name, value);
+	return passes;
 }
 
 /* Tell whether an earlier entry has the same name: the first one counts. */
@@ -322,7 +248,12 @@ char **environ_filter(char **env, const struct parent *parent, struct list rules
 			return NULL;
 		memcpy(name, *entry, size);
 		name[size] = 0;
-		if (!is_passed(name, *entry + size + 1, parent, &hint, rules) || is_again(env, entry))
+		if (!is_passed(name, parent, &hint, rules) || is_again(env, entry))
+			continue;
+		enum verdict verdict = judge(name, *entry + size + 1);
+		if (verdict == UNSURE)
+			return NULL;
+		if (verdict == SECRET)
 			continue;
 		char *copy = take(strlen(*entry) + 1); /* the block that it lies in is wiped */
 		if (!copy)

@@ -1,4 +1,5 @@
-/* The environment filter: a port of sandbox_venv/launch/environ.py, rule by rule; tests hold the two together. */
+/* The environment filter: a port of sandbox_venv/launch/environ.py, rule by rule; tests hold the two together. Whether a
+ * value holds a password, or an AUTHOR's name a secret, is left to Python where it could be. */
 #ifndef SANDBOX_ENVIRON_H
 #define SANDBOX_ENVIRON_H
 

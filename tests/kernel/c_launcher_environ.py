@@ -1,6 +1,7 @@
 """Compare the C environment filter (native/tests/filter.c) with launch/environ.py on generated environments.
 
-Arguments: the executable, a seed. Prints how many results differ, and the first of them on stderr.
+Arguments: the executable, a seed. Prints how many results differ, and the first of them on stderr. C may leave a case to
+Python where `may_be_unsure` says so.
 """
 
 from __future__ import annotations
@@ -72,6 +73,12 @@ class Case:
         result = environ.filter_environ(env, parent, [rule for rule in self.rules if rule[0] != b"dotenv"], dotenv)
         return {**result, b"PWD": b"/cwd"}
 
+    def may_be_unsure(self) -> bool:
+        """Tell whether a variable may hold a password, or is named after an author: rare, so not decided in C."""
+        return any(
+            b"@" in value or b"AUTHOR" in name.upper() or b"TOKENIZER" in name.upper() for name, value in self.env
+        )
+
     def packed(self) -> bytes:
         joined = block(*(b"%s=%s" % pair for pair in self.env))
         joined += b"-1\0" if self.parent is None else block(*(b"%s=%s" % pair for pair in self.parent))
@@ -83,14 +90,19 @@ def main(executable: str, seed: str) -> None:
     cases = [Case(rnd) for _ in range(CASES)]
     text = b"".join(case.packed() for case in cases)
     items = iter(subprocess.run([executable], input=text, check=True, capture_output=True).stdout.split(b"\0"))
-    different = 0
+    different = decided = 0
     for case in cases:
         count = int(next(items))
+        if count < 0:  # Python's to decide
+            assert case.may_be_unsure(), case.env
+            continue
+        decided += 1
         result = dict(next(items).partition(b"=")[::2] for _ in range(count))
         if result != case.expected():
             different += 1
             if different == 1:
                 sys.stderr.write(f"{case.env} {case.parent} {case.rules}\nC {result}\nPython {case.expected()}\n")
+    assert decided > CASES // 3, decided
     print(different, "differ")
 
 
