@@ -29,14 +29,15 @@ def attempt(function, *arguments):
 
 
 def mounts():
-    found = []
-    for line in lines("/proc/self/mountinfo"):
-        if " - " in line:
-            left, right = line.split(" - ")
-            fields = left.split(" ")
-            tags = [tag.split(":")[0] for tag in fields[6:]]
-            found.append([fields[4], fields[3], ",".join(sorted(fields[5].split(","))), tags, right])
-    return sorted(found)
+    """Return the mounts, but for those that another one covers: nobody reaches these."""
+    rows = [line.partition(" - ") for line in lines("/proc/self/mountinfo") if " - " in line]
+    rows = [(left.split(" "), right) for left, _, right in rows]
+    covered = {(fields[1], fields[4]) for fields, _ in rows}
+    return sorted(
+        [fields[4], fields[3], ",".join(sorted(fields[5].split(","))), [tag.split(":")[0] for tag in fields[6:]], right]
+        for fields, right in rows
+        if (fields[0], fields[4]) not in covered
+    )
 
 
 def entry(path):
