@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from ..namespaces import RUNTIME, check, find_obstacle, try_in_child
@@ -49,19 +51,41 @@ def cgroup_obstacle() -> str:
     return "" if os.access(f"{folder}/cgroup.procs", os.W_OK) else f"{folder}/cgroup.procs isn't yours to write"
 
 
+def find_host(release: str, files: Callable[[str], bool] = os.path.exists) -> str:
+    """Return what kind of host this is where that explains something, else "".
+
+    Args:
+        release: uname(2)'s: WSL 1 has "Microsoft" in it, WSL 2 "microsoft" (the kernel that Microsoft builds).
+        files: tells whether a file is there that a container runtime makes.
+    """
+    if "Microsoft" in release:
+        return "WSL 1"
+    kinds = {"/.dockerenv": "a Docker container", "/run/.containerenv": "a Podman container"}
+    found = [kind for path, kind in kinds.items() if files(path)]
+    return ", ".join(["WSL 2"] * ("microsoft" in release) + found)
+
+
+def container_row(host: str, *, filtered: bool, works: bool) -> ProbeResult:
+    """Return the row about where this runs, by `find_host`, and whether a seccomp filter is in force here."""
+    said = "no seccomp filter is in force on this shell"
+    if filtered:
+        said = "a filter of a container is in force" + (", and lets namespaces be made" if works else "")
+    if host == "WSL 1":
+        return ProbeResult(
+            works, "WSL 1 is no Linux: it has no namespaces", "no sandbox", "from Windows: wsl --set-version DISTRO 2"
+        )
+    detail = f"{host}: {said}" if host else said
+    return ProbeResult(not filtered or works, detail, "namespaces can't be made", RUNTIME)
+
+
 def more_rows() -> dict[str, ProbeResult]:
     """Return the further rows."""
     overlay, cgroup, proxy, mode = try_overlay(), cgroup_obstacle(), find_proxy(), seccomp_mode()
     works = not find_obstacle()
     launcher = read_executable(Path(__file__).resolve().parents[2])
-    filtered = "a filter of a container is in force" + (", and lets namespaces be made" if works else "")
+    uv = shutil.which("uv")
     return {
-        "container": ProbeResult(
-            mode != 2 or works,
-            filtered if mode == 2 else "no seccomp filter is in force on this shell",
-            "namespaces can't be made",
-            RUNTIME,
-        ),
+        "container": container_row(find_host(os.uname().release), filtered=mode == 2, works=works),
         "overlay": ProbeResult(
             not overlay,
             overlay or "overlayfs in a user namespace",
@@ -79,6 +103,12 @@ def more_rows() -> dict[str, ProbeResult]:
             proxy or "xdg-dbus-proxy isn't installed",
             "nothing that the defaults do; the desktop's portals can't be let in filtered",
             "apt install xdg-dbus-proxy",
+        ),
+        "uv": ProbeResult(
+            not uv,
+            f"{uv} builds sdists outside, where you start it" if uv else "no uv on PATH, which builds sdists outside",
+            "what a source distribution does while it is built has your rights, as in every venv",
+            "inside: sandbox-venv run -- uv ...; outside: uv pip install --only-binary :all: ...",
         ),
         "c_launcher": ProbeResult(
             launcher is not None,

@@ -34,7 +34,7 @@ try:
     from {module} import {function}
 except Exception as error:
     sys.stderr.write("sandbox-venv: load launcher code: %s\\n" % error)
-    sys.stderr.write("hint: wrap the venv again: sandbox-venv wrap VENV\\n")
+    sys.stderr.write("hint: wrap the venv again, as the user who runs it: sandbox-venv wrap VENV\\n")
     sys.exit(125)
 {function}({arguments})
 """

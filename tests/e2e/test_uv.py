@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -190,6 +191,14 @@ def test_uv_outside_can_question_a_wrapped_interpreter(uv_venv: Venv, tools: Pat
     assert uv_venv.python("pass").check().stderr == ""
     assert not os.path.lexists(uv_venv.bin / "pygmentize")
     assert uv_venv.sandbox("unwrap").check().stdout.count("\n") == 1, "nothing to tell but that it was done"
+
+
+def test_doctor_says_that_uv_builds_outside(tool: Tool, ordinary_user: User, tools: Path) -> None:
+    row = json.loads(tool.run(ordinary_user, "doctor", "--json", env=environment(tools)).stdout)["uv"]
+    assert (row["ok"], row["detail"]) == (False, f"{tools}/uv builds sdists outside, where you start it")
+    assert "sandbox-venv run -- uv" in row["remedy"]
+    row = json.loads(tool.run(ordinary_user, "doctor", "--json", env={"PATH": "/usr/bin:/bin"}).stdout)["uv"]
+    assert row["ok"]
 
 
 def test_only_uvs_own_question_shows_a_directory(uv_venv: Venv) -> None:
