@@ -88,8 +88,8 @@ print(
                 sorted(os.listdir(path)) for path in ("/", "/etc", "/usr", "/dev", "/tmp", "/var", "/proc/sys")
             ],
             "modes": [
-                oct(os.stat(path).st_mode)
-                for path in ("/dev", "/dev/null", "/tmp", "/dev/shm", os.environ.get("HOME") or "/")
+                attempt(lambda path: oct(os.stat(path).st_mode), path)
+                for path in ("/dev", "/dev/null", "/tmp", "/dev/shm", os.environ.get("HOME", "/"))
             ],
             "written": [
                 attempt(open, path, "w") for path in ("/new", "/etc/new", "/usr/new", "/proc/sys/kernel/core_pattern")
