@@ -93,7 +93,7 @@ def process_options(world: str) -> st.SearchStrategy[Parts]:
         row(["--perms", "--size", "--bind", "--nonsense", "--overlay-src", "--uid"], "0700"),
         row(["--exec-label", "--file-label"], "label"),
         row("--argv0", ["other", ""]),
-        row("--lock-file", [f"{world}/file.txt", f"{world}/missing", "/usr/bin/env", "/t/f", "/usr"]),
+        row("--lock-file", ["/usr/bin/env", "/usr/bin/python3"]),  # one that fails races with the command
         row("--unshare-pid", "--as-pid-1"),
         row(["--help", "--version", "--"]),
     )
