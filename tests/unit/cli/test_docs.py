@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from xml.etree import ElementTree
 
 import pytest
 
@@ -34,3 +35,21 @@ def test_examples_of_settings_are_taken():
         data = data.get("tool", {}).get("sandbox-venv", data)
         check(data, config_schema(), config_schema())
         assert items_of(data)
+
+
+def test_every_page_is_on_the_site():
+    listed = set(re.findall(r"^ +- ([\w-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.M))
+    assert {page.name for page in PAGES} - {"README.md"} | {
+        "index.md",
+        "SECURITY.md",
+        "CHANGELOG.md",
+        "c-launcher.md",
+    } == listed
+
+
+def test_the_picture_reads_on_light_and_dark():
+    tree = ElementTree.parse(ROOT / "docs/terminal.svg")
+    text = "".join(tree.getroot().itertext())
+    assert "prefers-color-scheme: dark" in text
+    for shown in ("BEGIN OPENSSH PRIVATE KEY", "id_ed25519: No such file or directory", "wrapped"):
+        assert shown in text
