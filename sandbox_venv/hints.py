@@ -75,7 +75,7 @@ def hint_unseen(plan: Plan, argv: list[bytes], cwd: bytes, code: int) -> None:
     """Write one hint line to stderr where a failed program was given something that isn't visible inside."""
     script = outside.find_script(plan, argv, cwd)
     unseen = missing_arguments(plan, argv, cwd, script)
-    if script and os.path.exists(script):
+    if script and os.path.exists(script) and not (os.path.isdir(script) and is_visible(plan, script)):
         reason = why_not_shown(script)
         if script.startswith(plan.meta[b"home"] + b"/.cache/"):
             reason = b"it lies in a cache"

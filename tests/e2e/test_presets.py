@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import Tool, User, Venv, make_project, run_as
+from tests.e2e.test_tools import Messages
+from tests.harness import Tool, User, Venv, make_project, run_as, spawn_as
 from tests.support.programs import need
 from tests.support.tool import FEATURES
 
@@ -84,9 +86,51 @@ def test_a_debugger_of_the_ide_runs_inside_and_connects_back(
     assert done.check().stdout == "running __main__\n"
     assert ide.told.startswith(b"hello from ")
     assert ide.told.endswith(b"done\n")
+    done = venv.run("python", launcher.parent.parent).check(1)  # a directory that is there, and nothing to run in it
+    assert "__main__" in done.stderr
+    assert "isn't visible" not in done.stderr
     code = f"import os; os.remove({str(launcher)!r})"
     assert "Read-only file system" in venv.python(code).stderr
     assert "No such file" in venv.python(f"open({str(venv.user.home / '.vscode/argv.json')!r})").stderr
+
+
+@pytest.mark.full
+@pytest.mark.registry
+def test_vs_codes_debug_adapter_runs_inside_and_its_debuggee_connects_back(make: Callable[..., Venv]) -> None:
+    """What the extension does: the venv's Python on the adapter that it brings along, spoken to over pipes."""
+    venv = make("vscode", wrap=False)
+    libs = venv.user.makedirs(venv.user.home / ".vscode/extensions/ms-python.debugpy-2025.1.0/bundled/libs")
+    words = [sys.executable, "-m", "pip", "-q", "install", "--target", libs, "debugpy"]
+    subprocess.run(words, check=True, env={**os.environ, "PIP_ROOT_USER_ACTION": "ignore"})
+    venv.user.own_tree(libs)
+    app = venv.user.write(venv.project / "app.py", "value = 41\nvalue += 1\nprint('value is', value)\n")
+    venv.wrap("--preset", "vscode").check()
+    adapter = venv.argv("python", libs / "debugpy" / "adapter")
+    process = spawn_as(venv.user, adapter, cwd=venv.project, stdin=subprocess.PIPE)
+    assert process.popen.stdin
+    assert process.popen.stdout
+    ide = Messages(process.popen.stdout, process.popen.stdin)
+    ide.send(seq=1, type="request", command="initialize", arguments={"adapterID": "debugpy"})
+    ide.until(command="initialize", success=True)
+    launch = {"type": "debugpy", "program": str(app), "console": "internalConsole", "cwd": str(venv.project)}
+    ide.send(seq=2, type="request", command="launch", arguments=launch)
+    ide.until(event="initialized")
+    breakpoints = {"source": {"path": str(app)}, "breakpoints": [{"line": 3}]}
+    ide.send(seq=3, type="request", command="setBreakpoints", arguments=breakpoints)
+    ide.send(seq=4, type="request", command="configurationDone")
+    thread = ide.until(event="stopped")["body"]["threadId"]
+    ide.send(seq=5, type="request", command="stackTrace", arguments={"threadId": thread})
+    frame = ide.until(command="stackTrace")["body"]["stackFrames"][0]
+    assert (frame["source"]["path"], frame["line"]) == (str(app), 3)
+    code = "str(value) + str(__import__('os').path.exists('/etc/shadow'))"
+    ide.send(seq=6, type="request", command="evaluate", arguments={"expression": code, "frameId": frame["id"]})
+    assert ide.until(command="evaluate")["body"]["result"] == "'42False'"
+    ide.send(seq=7, type="request", command="continue", arguments={"threadId": thread})
+    printed = ""
+    while "value is 42" not in printed:  # one event a write
+        printed += ide.until(event="output")["body"]["output"]
+    ide.send(seq=8, type="request", command="disconnect", arguments={})
+    process.wait()
 
 
 @pytest.mark.parametrize("kind", ["pipe", "socket"])
