@@ -16,6 +16,8 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 MACHINES = {"x86_64": "x86_64", "aarch64": "aarch64"}
+PLATFORMS = ("manylinux2014", "manylinux_2_17", "musllinux_1_1")
+"""The launcher needs no C library, so any does; indexes take these names, and not plain "linux"."""
 PLACE = "sandbox_venv/launch/launcher"
 
 
@@ -48,7 +50,7 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg, unused-igno
         if launcher is not None:
             build_data["force_include"][str(launcher)] = PLACE
             build_data["pure_python"] = False
-            build_data["tag"] = f"py3-none-linux_{machine}"
+            build_data["tag"] = f"py3-none-{'.'.join(f'{name}_{machine}' for name in PLATFORMS)}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002
         """Remove what was compiled."""
