@@ -100,7 +100,7 @@ def test_vs_codes_debug_adapter_runs_inside_and_its_debuggee_connects_back(make:
     """What the extension does: the venv's Python on the adapter that it brings along, spoken to over pipes."""
     venv = make("vscode", wrap=False)
     libs = venv.user.makedirs(venv.user.home / ".vscode/extensions/ms-python.debugpy-2025.1.0/bundled/libs")
-    words = [sys.executable, "-m", "pip", "-q", "install", "--target", libs, "debugpy"]
+    words: list[str | Path] = [sys.executable, "-m", "pip", "-q", "install", "--target", libs, "debugpy"]
     subprocess.run(words, check=True, env={**os.environ, "PIP_ROOT_USER_ACTION": "ignore"})
     venv.user.own_tree(libs)
     app = venv.user.write(venv.project / "app.py", "value = 41\nvalue += 1\nprint('value is', value)\n")
