@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import pytest
 
-from tests.harness import CTRL_C, CTRL_D, Venv, run_as, spawn_as, system_python
+from tests.harness import CTRL_C, Venv, run_as, spawn_as, system_python
 
 pytestmark = [pytest.mark.e2e, pytest.mark.full, pytest.mark.registry]
 
@@ -199,7 +199,7 @@ def test_pytest_by_itself_in_parallel_with_coverage_and_in_the_debugger(toolbox:
         terminal.expect(r"\(Pdb\)")
         terminal.send("p value * 100\n")
         terminal.expect("4200")
-        terminal.send(CTRL_D)
+        terminal.send("q\n")
         terminal.wait().check(2)
 
 
