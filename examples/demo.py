@@ -41,7 +41,8 @@ def main() -> int:
     }
     print("+ sandbox-venv wrap .venv", flush=True)
     wrap = [TOOL, "wrap", ".venv", "--backend", chosen.backend]
-    subprocess.run(wrap, cwd=project, env=environment, check=True)
+    if status := subprocess.run(wrap, cwd=project, env=environment, check=False).returncode:
+        return status  # it said why
     given = {"DEMO_HOME": home, "DEMO_PID": os.getpid(), "DEMO_PORT": serve()}
     print("+ python reach.py, and then .venv/bin/python reach.py\n", flush=True)
     plain = run_in_terminal([PYTHON, "reach.py"], project, environment, {**given, "DEMO_DOTENV": "from .env"})

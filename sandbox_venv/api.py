@@ -56,6 +56,8 @@ def compile_policy(
 ) -> Policy:
     """Compile the policy of a venv, wrapped or not; nothing in it is changed, and nothing of it is run.
 
+    Settings of single entry points (``entry.NAME``) aren't part of it: they count besides when such a one is run.
+
     Args:
         venv: its path; None finds it as ``sandbox-venv run`` does.
         options: bubblewrap options besides those in force anyway, as on the command line.
