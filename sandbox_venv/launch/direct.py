@@ -11,6 +11,7 @@ import os
 from . import linux, native
 from .failure import LaunchError
 from .inside import init, landlock
+from .native import calls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def become_init(plan: Plan, parsed: native.Options, config: Config) -> None:
             if program:
                 linux.seccomp_filter(program)
 
-    linux.wipe_environ_block()
+    calls.wipe_environ_block()
     if parsed.block_fd >= 0:
         native.wait_for_byte(parsed.block_fd)
     if parsed.new_session:

@@ -78,7 +78,6 @@ CAP_LAST_CAP = 40
 RLIMIT_CORE = 4  # asm-generic/resource.h
 RLIMIT_NOFILE = 7
 
-
 _X86_64 = {"capget": 125, "capset": 126, "clone": 56, "pivot_root": 155}
 _AARCH64 = {"capget": 90, "capset": 91, "clone": 220, "pivot_root": 41}
 NR = {"x86_64": _X86_64, "aarch64": _AARCH64}.get(os.uname().machine, {})
@@ -277,26 +276,6 @@ def raise_ambient(caps: int) -> None:
             continue
         if get_errno() not in (1, 22):
             raise failure()
-
-
-def environ_block() -> tuple[int, int]:
-    """Return start and end of the memory that /proc/self/environ shows. proc_pid_stat(5), fields 50 and 51."""
-    with open("/proc/self/stat", "rb", buffering=0) as stat:
-        fields = (stat.readall() or b"").rpartition(b")")[2].split()
-    return int(fields[47]), int(fields[48])
-
-
-def wipe_environ_block(block: tuple[int, int] | None = None) -> None:
-    """Overwrite the environment that this process was started with, so /proc/PID/environ shows nothing of it.
-
-    ``os.environ`` keeps its copy; C's getenv(3) finds nothing any more.
-
-    Args:
-        block: what environ_block() returned before /proc went away, in this process or its parent.
-    """
-    start, end = block or environ_block()
-    if start and end > start:
-        ctypes.memset(start, 0, end - start)
 
 
 def setrlimit(resource: int, soft: int, hard: int) -> None:

@@ -1,4 +1,4 @@
-"""System calls that only this backend makes: processes, signals, the C library's environment, exec."""
+"""System calls that only this backend makes: processes, signals, the environment, exec."""
 
 from __future__ import annotations
 
@@ -105,3 +105,23 @@ def read_lock(fd: int) -> None:
     """Take a shared lock on a whole file, or fail at once. fcntl(2), F_SETLK of F_RDLCK, which is all zeros."""
     if _fcntl(fd, 6, bytes(32)) < 0:
         raise linux.failure()
+
+
+def environ_block() -> tuple[int, int]:
+    """Return start and end of the memory that /proc/self/environ shows. proc_pid_stat(5), fields 50 and 51."""
+    with open("/proc/self/stat", "rb", buffering=0) as stat:
+        fields = (stat.readall() or b"").rpartition(b")")[2].split()
+    return int(fields[47]), int(fields[48])
+
+
+def wipe_environ_block(block: tuple[int, int] | None = None) -> None:
+    """Overwrite the environment that this process was started with, so /proc/PID/environ shows nothing of it.
+
+    ``os.environ`` keeps its copy; C's getenv(3) finds nothing any more.
+
+    Args:
+        block: what environ_block() returned before /proc went away, in this process or its parent.
+    """
+    start, end = block or environ_block()
+    if start and end > start:
+        ctypes.memset(start, 0, end - start)
