@@ -6,10 +6,9 @@ read inside through ``/proc/1/environ`` of its own start, and variables such as 
 
 from __future__ import annotations
 
-import os
-
-from .inside import init
+from .inside import protocol
 from .inside.config import Config
+from .inside.system import os
 from .waiter import kill_holders
 
 TYPE_CHECKING = False
@@ -88,8 +87,9 @@ def spawn(plan: Plan, options: Sequence[bytes], config: Config, descriptors: Seq
                 os.set_inheritable(fd, True)
             os.execve(argv[0], argv, {})
         except OSError as error:
-            init.fail(
-                config, init.Stop(init.FAILED_SETUP, error.errno or 2, b"run %s: %s" % (argv[0], init.why(error)))
+            protocol.fail(
+                config,
+                protocol.Stop(protocol.FAILED_SETUP, error.errno or 2, b"run %s: %s" % (argv[0], protocol.why(error))),
             )
         finally:
             os._exit(125)

@@ -5,7 +5,7 @@ Hot: ``os`` only.
 
 from __future__ import annotations
 
-import os
+from .inside.system import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

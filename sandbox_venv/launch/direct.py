@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 
 from . import linux, native
+from .child import wipe_environ_block
 from .failure import LaunchError
-from .inside import init, landlock
-from .native import calls
+from .inside import init, landlock, protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,10 +25,12 @@ def spawn(plan: Plan, options: list[bytes], config: Config) -> int:
     Raises:
         LaunchError: the options are wrong, or the namespaces can't be made.
     """
-    pipes = [fd for fd in init.open_descriptors() if init.is_pipe(fd)]
+    pipes = init.open_pipes()
     try:
         parsed = native.parse(options)
-        parsed.on_fail = lambda number: init.send(config.status_fd, init.FAILED, init.FAILED_SETUP << 16 | number)
+        parsed.on_fail = lambda number: protocol.send(
+            config.status_fd, protocol.FAILED, protocol.FAILED_SETUP << 16 | number
+        )
         kept = [*pipes, *[int(fd) for fd in config.keep], parsed.block_fd]
         return native.spawn(parsed, lambda: become_init(plan, parsed, config), keep_fds=kept)
     except native.Usage as error:
@@ -48,7 +50,7 @@ def become_init(plan: Plan, parsed: native.Options, config: Config) -> None:
             if program:
                 linux.seccomp_filter(program)
 
-    calls.wipe_environ_block()
+    wipe_environ_block()
     if parsed.block_fd >= 0:
         native.wait_for_byte(parsed.block_fd)
     if parsed.new_session:

@@ -16,7 +16,7 @@ and not at all when it isn't. Directories that are not mounted inside are just n
 
 from __future__ import annotations
 
-import os
+from .inside.system import os
 
 ALLOWED = frozenset(
     (
@@ -102,6 +102,12 @@ def matches(name: bytes, pattern: bytes) -> bool:
     return name.startswith(pattern[:-1]) if pattern.endswith(b"*") else name == pattern
 
 
+def split_patterns(patterns: list[bytes]) -> tuple[frozenset[bytes], tuple[bytes, ...]]:
+    """Return the NAMEs and the PREFIXes of ``NAME PREFIX*``: one look for each, however many there are."""
+    names = frozenset([pattern for pattern in patterns if not pattern.endswith(b"*")])
+    return names, tuple([pattern[:-1] for pattern in patterns if pattern.endswith(b"*")])
+
+
 def is_control(name: bytes) -> bool:
     """Tell whether a variable loosens the sandbox; such are never passed (VERBOSE is, where it is named)."""
     return name == b"BWRAP_ARGS" or name.startswith(b"SANDBOX_")
@@ -159,21 +165,23 @@ def filter_environ(
 
     What execve(2) can't express (NUL, an empty name, `=` in a name) is left out.
     """
-    passed = [value for rule, value in rules if rule == b"pass"]
-    named = [word for word in env.get(b"SANDBOX_ENV", b"").replace(b",", b" ").split() if word != b"*"]
+    passed, passed_prefixes = split_patterns([value for rule, value in rules if rule == b"pass"])
+    words = env.get(b"SANDBOX_ENV", b"").replace(b",", b" ").split()
+    named, named_prefixes = split_patterns([word for word in words if word != b"*"])
     result = {}
     for name, value in env.items():
         if is_control(name):
             continue
-        if any(matches(name, pattern) for pattern in named):
+        if name in named or name.startswith(named_prefixes):
             result[name] = value
         elif name in NEVER or name == b"VERBOSE":
             continue
         elif (
             name in ALLOWED
-            or name.startswith(b"LC_")
+            or name[:3] == b"LC_"
             or (parent is not None and name not in parent)
-            or any(matches(name, pattern) for pattern in passed)
+            or name in passed
+            or name.startswith(passed_prefixes)
         ) and not is_secret(name, value):
             result[name] = value
     result.update([pair for pair in dotenv.items() if not is_control(pair[0])])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
+from .inside.system import os
 from .waiter import end_like
 
 TYPE_CHECKING = False

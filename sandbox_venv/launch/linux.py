@@ -4,18 +4,14 @@ Every wrapper takes bytes and numbers, and raises ``OSError(errno, strerror, pat
 header (``linux/...`` as in include/uapi) or manual page. x86_64 and aarch64 are known; system calls from 424
 on have the same number on both (asm-generic/unistd.h).
 
-HOT: this runs before each program start. Nothing but os, sys and ctypes may be imported here.
+HOT: this runs before each program start. Nothing but os and what `inside/ffi.py` needs may be imported here.
 """
 
 from __future__ import annotations
 
-import ctypes
-import os
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+from .inside import ffi
+from .inside.ffi import declare, failure, get_errno
+from .inside.system import os
 
 AT_FDCWD = -100  # linux/fcntl.h
 AT_EMPTY_PATH = 0x1000
@@ -88,42 +84,25 @@ NR_close_range = 436
 NR_openat2 = 437
 NR_mount_setattr = 442
 
-_int, _long, _ulong, _bytes = ctypes.c_int, ctypes.c_long, ctypes.c_ulong, ctypes.c_char_p
-libc = ctypes.CDLL(None, use_errno=True)
-get_errno = ctypes.get_errno
-
-
-def declare(name: str, *argtypes: type, restype: type | None = None) -> Callable[..., Any]:
-    """Return libc's ``name`` as a function object of its own, so that ``syscall`` can have many types."""
-    function = libc[name]
-    function.argtypes = argtypes
-    function.restype = restype or (_long if name == "syscall" else _int)
-    return function
-
-
+_int, _long, _ulong, _bytes = ffi.c_int, ffi.c_long, ffi.c_ulong, ffi.c_char_p
 _prctl = declare("prctl", _int, _ulong, _ulong, _ulong, _ulong)
 _prctl_pointer = declare("prctl", _int, _ulong, _bytes, _ulong, _ulong)
 _mount = declare("mount", _bytes, _bytes, _bytes, _ulong, _bytes)
 _umount2 = declare("umount2", _bytes, _int)
 _unshare = declare("unshare", _int)
 _setns = declare("setns", _int, _int)
-_sethostname = declare("sethostname", _bytes, ctypes.c_size_t)
+_sethostname = declare("sethostname", _bytes, _ulong)
 _number = declare("syscall", _long, _long, _long, _long, _long)
 _two_strings = declare("syscall", _long, _bytes, _bytes)
 _dirfd_path = declare("syscall", _long, _long, _bytes, _ulong)
 _openat2 = declare("syscall", _long, _long, _bytes, _bytes, _ulong)
 _move_mount = declare("syscall", _long, _long, _bytes, _long, _bytes, _ulong)
 _mount_setattr = declare("syscall", _long, _long, _bytes, _ulong, _bytes, _ulong)
-_capget = declare("syscall", _long, _bytes, ctypes.c_void_p)
+_capget = declare("syscall", _long, _bytes, ffi.c_void_p)
 _setrlimit = declare("setrlimit", _int, _bytes)
-_getrlimit = declare("getrlimit", _int, ctypes.c_void_p)
-_poll = declare("poll", ctypes.c_void_p, _ulong, _int)
-
-
-def failure(path: bytes | None = None) -> OSError:
-    """Return what the last call left in errno, as OSError (which picks FileNotFoundError and the like)."""
-    number = get_errno()
-    return OSError(number, os.strerror(number), path)
+_getrlimit = declare("getrlimit", _int, ffi.c_void_p)
+_poll = declare("poll", ffi.c_void_p, _ulong, _int)
+_flock = declare("flock", _int, _int)
 
 
 def u32(*values: int) -> bytes:
@@ -149,8 +128,8 @@ def seccomp_filter(prog: bytes) -> None:
 
     By prctl, so that a filter which is stacked under another one need not know seccomp(2).
     """
-    array = ctypes.create_string_buffer(prog, len(prog))
-    fprog = (len(prog) // 8).to_bytes(8, "little") + u64(ctypes.addressof(array))  # struct sock_fprog, padded
+    array = ffi.buffer(len(prog), prog)
+    fprog = (len(prog) // 8).to_bytes(8, "little") + u64(ffi.addressof(array))  # struct sock_fprog, padded
     if _prctl_pointer(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, fprog, 0, 0) < 0:
         raise failure()
 
@@ -219,9 +198,10 @@ def move_mount(tree: int, dirfd: int, path: bytes) -> None:
         raise failure(path)
 
 
-def mount_setattr(fd: int, flags: int, attr_set: int) -> None:
+def mount_setattr(fd: int, flags: int, attr_set: int, propagation: int = 0) -> None:
     """Set mount attributes (never clear: locked ones can't be) of the mount at ``fd``. mount_setattr(2)."""
-    if _mount_setattr(NR_mount_setattr, fd, b"", flags | AT_EMPTY_PATH, u64(attr_set, 0, 0, 0), 32) < 0:
+    attributes = u64(attr_set, 0, propagation, 0)
+    if _mount_setattr(NR_mount_setattr, fd, b"", flags | AT_EMPTY_PATH, attributes, 32) < 0:
         raise failure()
 
 
@@ -241,7 +221,7 @@ def close_range(first: int, last: int = 0xFFFFFFFF) -> None:
 
 def capget() -> tuple[int, int, int]:
     """Return this process's effective, permitted and inheritable capabilities as bit sets. capget(2)."""
-    data = ctypes.create_string_buffer(24)
+    data = ffi.buffer(24)
     header = u32(_LINUX_CAPABILITY_VERSION_3, 0)
     if _capget(NR["capget"], header, data) < 0:
         raise failure()
@@ -286,15 +266,21 @@ def setrlimit(resource: int, soft: int, hard: int) -> None:
 
 def getrlimit(resource: int) -> tuple[int, int]:
     """Return the soft and the hard limit. getrlimit(2)."""
-    data = ctypes.create_string_buffer(16)
+    data = ffi.buffer(16)
     if _getrlimit(resource, data) < 0:
         raise failure()
     return int.from_bytes(data.raw[:8], "little"), int.from_bytes(data.raw[8:], "little")
 
 
+def lock_shared(fd: int) -> None:
+    """Take a shared lock on an open file, or fail at once. flock(2), LOCK_SH | LOCK_NB."""
+    if _flock(fd, 5) < 0:
+        raise failure()
+
+
 def readable(fd: int) -> bool:
     """Say whether ``fd`` can be read or has hung up, without waiting. A pidfd: its process died. poll(2)."""
-    data = ctypes.create_string_buffer(u32(fd, 1), 8)  # struct pollfd with POLLIN
+    data = ffi.buffer(8, u32(fd, 1))  # struct pollfd with POLLIN
     count: int = _poll(data, 1, 0)
     if count < 0:
         raise failure()

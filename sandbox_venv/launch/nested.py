@@ -6,7 +6,7 @@ was compiled (further down, too) is in its slots anyway.
 
 from __future__ import annotations
 
-import os
+from .inside.system import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

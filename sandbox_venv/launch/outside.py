@@ -6,11 +6,10 @@ following links (but one right below ``/``, where no session writes): a link on 
 
 from __future__ import annotations
 
-import os
-import stat
-
 from . import slots
 from .failure import LaunchError
+from .inside.system import modes as stat
+from .inside.system import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

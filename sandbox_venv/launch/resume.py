@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from . import planfile, slots
 from .call import entry_variant
 from .failure import guarded
+from .inside.system import os
 from .main import KILLED, plan_path
 from .waiter import end_like
 

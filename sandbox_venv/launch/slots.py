@@ -15,10 +15,9 @@ Hot: ``os`` and ``stat`` only. A slot is a kind and two arguments:
 
 from __future__ import annotations
 
-import os
-import stat
-
 from . import nested
+from .inside.system import modes as stat
+from .inside.system import os
 
 PATH_FLAGS = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -95,13 +94,7 @@ class Slots:
 
     def fill(self, slots: list[bytes]) -> None:
         """Add what ``slots`` (kind and two arguments in turn) say."""
-        for kind, first, second in zip(slots[::3], slots[1::3], slots[2::3]):
-            if kind == b"protect":
-                self.project = first
-            if kind[:2] in (b"rw", b"ro"):
-                self.points.add(second)
-                if kind[:2] == b"ro":
-                    self.skip.add(second)
+        self._know(slots)
         for kind, first, second in zip(slots[::3], slots[1::3], slots[2::3]):
             if kind[:2] == b"--":
                 self.options += [item for item in (kind, first, second) if item]
@@ -115,6 +108,28 @@ class Slots:
                 make_point(first, second, directory=kind == b"point-dir")
             else:
                 self._bind(kind, first, second)
+
+    def look(self, slots: list[bytes]) -> None:
+        """Find and open the protected names alone, for a start by the plan's records."""
+        self._know(slots)
+        for kind, first in zip(slots[::3], slots[1::3]):
+            if kind == b"protect":
+                self._protect(first)
+
+    def close(self) -> None:
+        """Close what is open."""
+        for fd in self.descriptors:
+            os.close(fd)
+        self.descriptors = []
+
+    def _know(self, slots: list[bytes]) -> None:
+        for kind, first, second in zip(slots[::3], slots[1::3], slots[2::3]):
+            if kind == b"protect":
+                self.project = first
+            if kind[:2] in (b"rw", b"ro"):
+                self.points.add(second)
+                if kind[:2] == b"ro":
+                    self.skip.add(second)
 
     def _bind(self, kind: bytes, source: bytes, target: bytes) -> None:
         try:

@@ -6,13 +6,13 @@ The protocol is in docs/architecture.md, "Processes and their protocol". Hot: ``
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # what signal is a slow wrapper of
-import os
 
-from .inside.init import (
+from .inside.protocol import (
     ALL_SIGNALS,
     CONTINUED,
     ENDED,
     FAILED,
+    FAILED_DIRECT,
     FAILED_EXEC,
     FAILED_SETUP,
     FIRST_MESSAGE,
@@ -20,6 +20,7 @@ from .inside.init import (
     READY,
     STOPPED,
 )
+from .inside.system import os
 
 SIGCHLD = 17
 UNCATCHABLE = (9, 19)
@@ -71,9 +72,13 @@ class Waiter:
         self.failed: int | None = None
         self.reaped = False
         self.child_status = 0
+        self.seen: set[int] = set()
 
     def wait(self) -> int:
-        """Return the raw wait status that the caller should see: the program's, or 125 << 8 and the like."""
+        """Return the raw wait status that the caller should see: the program's, or 125 << 8 and the like.
+
+        -1: nothing ran, and nothing was said: `direct` could not do it.
+        """
         os.set_blocking(self.writer, False)
         for number in (SIGCHLD, *FORWARDED):
             if not self.ignored >> number & 1:
@@ -94,6 +99,8 @@ class Waiter:
         self._dismiss()
         if self.ended is None and self.failed is None:
             kill_holders(self.reader)
+        os.close(self.reader)
+        os.close(self.writer)
         return self._result()
 
     def _take(self, data: bytes) -> bytes:
@@ -130,6 +137,7 @@ class Waiter:
             self.leash = -1
 
     def _signal(self, number: int) -> None:
+        self.seen.add(number)
         if number == SIGCHLD:
             self._reap()
         elif number in FORWARDED and self.init_pid and not self.reaped:
@@ -151,6 +159,8 @@ class Waiter:
             stage, number = self.failed >> 16, self.failed & 0xFFFF
             if stage == FAILED_EXEC:
                 return (127 if number in (2, 20) else 126) << 8
+            if stage == FAILED_DIRECT:
+                return self._take_back()
             if stage == FAILED_SETUP:
                 from ..hints import hint_failed_start
 
@@ -166,6 +176,13 @@ class Waiter:
             text = b"sandbox-venv: wait for sandbox: it was killed by signal %d\n"
             os.write(2, text % os.WTERMSIG(self.child_status))
         return 125 << 8
+
+    def _take_back(self) -> int:
+        """Block all signals again, with those pending that came meanwhile: they are for the next attempt."""
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, ALL_SIGNALS)
+        for number in self.seen.intersection(FORWARDED):
+            os.kill(os.getpid(), number)
+        return -1
 
 
 def kill_holders(fd: int) -> bool:

@@ -11,19 +11,20 @@ from pathlib import Path
 from .subject import Base
 
 INSIDE = Path(__file__).parents[1] / "launch" / "inside"
-MODULES = ("config", "landlock", "init")
-"""In the order in which they import each other; ``landlock`` may fail where there is no ctypes."""
+MODULES = ("config", "path", "system", "ffi", "landlock", "protocol", "program", "init")
+"""In the order in which they import each other; ``ffi`` and ``landlock`` may fail where there is no ctypes."""
 
 _HEAD = """\
 import marshal, sys
 def load(name, code):
     module = type(sys)("inside." + name)
     module.__package__ = "inside"
+    sys.modules["inside." + name] = module
     try:
         exec(code, module.__dict__)
-    except ImportError:
+    except (ImportError, AttributeError):
+        del sys.modules["inside." + name]
         return
-    sys.modules["inside." + name] = module
     setattr(inside, name, module)
 inside = sys.modules["inside"] = type(sys)("inside")
 inside.__path__ = []

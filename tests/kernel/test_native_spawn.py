@@ -85,9 +85,9 @@ print(wait(start(main, keep_fds=[w, 1])), w)
 
 def test_nothing_is_left_of_privileges_and_environment(python) -> None:
     done = python("""
-from sandbox_venv.launch.native import calls
+from sandbox_venv.launch import child
 def main():
-    calls.wipe_environ_block()
+    child.wipe_environ_block()
     status = [line.split()[1] for line in open("/proc/self/status") if line.startswith(("Cap", "NoNewPrivs"))]
     print(set(status[:-1]), status[-1], set(open("/proc/self/environ", "rb").read()) - {0}, os.uname().nodename)
     sys.stdout.flush()

@@ -30,8 +30,11 @@ HOT_MODULES = {
     "posix",
     "time",
     "select",
+    "gc",
+    "marshal",
+    "_frozen_importlib",
 }
-"""What the hot half may import: already there in a bare interpreter, built in, or (ctypes) what native needs."""
+"""What the hot half may import: already there in a bare interpreter, built in, or (_ctypes) what native needs."""
 
 LAYERS = (
     ("__main__",),

@@ -8,46 +8,35 @@ The protocol is in docs/architecture.md, "Processes and their protocol".
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # what signal is a slow wrapper of
-import os
-import stat
 import time
 
 from .config import Config, unpack
+from .program import start_program
+from .protocol import (
+    ALL_SIGNALS,
+    CONTINUED,
+    ENDED,
+    FAILED_LIMITS,
+    FAILED_VERIFY,
+    FIRST_MESSAGE,
+    FORWARDED,
+    READY,
+    STOPPED,
+    Stop,
+    fail,
+    send,
+    why,
+)
+from .system import modes as stat
+from .system import os
 
-FAILED_SETUP, FAILED_VERIFY, FAILED_LIMITS, FAILED_LANDLOCK, FAILED_SECCOMP, FAILED_CHDIR, FAILED_EXEC = range(1, 8)
-READY, STOPPED, CONTINUED, ENDED, FAILED = 0x80, 0x81, 0x82, 0x83, 0x84
-
-# The order is the protocol: message number k is SIGRTMIN + 1 + k. Numbers are Linux's, signal(7).
-FORWARDED = (1, 2, 3, 10, 12, 15, 18, 28, 14, 23, 29, 26, 27, 30, 20, 21, 22)
 GROUP_DELAY = 0.005  # seconds
-FIRST_MESSAGE = 35  # SIGRTMIN of glibc is 34
-ALL_SIGNALS = tuple(number for number in range(1, 65) if number not in (32, 33))  # glibc keeps these two
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import ModuleType
     from typing import NoReturn
-
-
-class Stop(Exception):
-    """A step failed: stage, errno and the line for stderr."""
-
-    def __init__(self, stage: int, number: int, text: bytes) -> None:
-        Exception.__init__(self, text)
-        self.stage = stage
-        self.number = number
-        self.text = text
-
-
-def send(fd: int, kind: int, value: int) -> None:
-    """Write one record of the protocol to the status pipe."""
-    os.write(fd, bytes((kind, 0, 0, 0)) + value.to_bytes(4, "little"))
-
-
-def why(error: OSError) -> bytes:
-    """Return the reason in an error."""
-    return (error.strerror or str(error)).encode()
 
 
 def verify(items: Sequence[bytes]) -> None:
@@ -78,6 +67,11 @@ def open_descriptors() -> list[int]:
     return [int(name) for name in os.listdir("/proc/self/fd")]
 
 
+def open_pipes() -> list[int]:
+    """Return the numbers of the open descriptors that are pipes."""
+    return [fd for fd in open_descriptors() if is_pipe(fd)]
+
+
 def close_descriptors(keep: Sequence[int]) -> None:
     """Close all but 0-2, the named ones and pipes."""
     for fd in open_descriptors():
@@ -94,116 +88,15 @@ def harden() -> None:
     prctl(2): PR_SET_DUMPABLE 4; keyctl(2): KEYCTL_JOIN_SESSION_KEYRING 1; getrlimit(2): RLIMIT_CORE 4.
     """
     try:
-        import ctypes
-    except ImportError:
+        from . import ffi
+    except (ImportError, AttributeError):
         return
-    libc = ctypes.CDLL(None, use_errno=True)
-    undumpable = libc.prctl(4, ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0)) == 0
-    if not undumpable or libc.setrlimit(4, (ctypes.c_ulong * 2)(0, 0)):
-        number = ctypes.get_errno()
-        raise Stop(FAILED_LIMITS, number, b"hide from the program: " + os.strerror(number).encode())
+    undumpable = ffi.declare("prctl", ffi.c_int, ffi.c_ulong, ffi.c_ulong, ffi.c_ulong, ffi.c_ulong)(4, 0, 0, 0, 0) == 0
+    if not undumpable or ffi.declare("setrlimit", ffi.c_int, ffi.c_char_p)(4, bytes(16)):
+        raise Stop(FAILED_LIMITS, ffi.get_errno(), b"hide from the program: " + why(ffi.failure()))
     keyctl = {"x86_64": 250, "aarch64": 219}.get(os.uname().machine)
     if keyctl:  # refused by the seccomp program where one is loaded already: then no program can use a keyring
-        libc.syscall(ctypes.c_long(keyctl), ctypes.c_long(1), ctypes.c_long(0))
-
-
-def set_limits(items: Sequence[bytes]) -> None:
-    """Set resource limits, setrlimit(2); what is above the hard limit in force is set to that."""
-    if not items:
-        return
-    try:
-        import ctypes
-    except ImportError:
-        raise Stop(FAILED_LIMITS, 38, b"set limits: this interpreter has no ctypes") from None
-    libc = ctypes.CDLL(None, use_errno=True)
-    for item in items:
-        number, soft, hard = map(int, item.replace(b"=", b":").split(b":"))
-        pair = (ctypes.c_ulong * 2)()
-        if not libc.getrlimit(number, pair):
-            wanted = min(hard, pair[1])
-            pair[0], pair[1] = min(soft, wanted), wanted
-            if not libc.setrlimit(number, pair):
-                continue
-        code = ctypes.get_errno()
-        raise Stop(FAILED_LIMITS, code, b"set limit %s: %s" % (item, os.strerror(code).encode()))
-
-
-def find_program(name: bytes, env: Sequence[bytes]) -> list[bytes]:
-    """Return the paths to try for ``name``, as execvp(3) does with the program's own PATH."""
-    if b"/" in name:
-        return [name]
-    path = b"/usr/local/bin:/usr/bin:/bin"
-    for item in env:
-        if item.startswith(b"PATH="):
-            path = item[5:]
-    return [(folder or b".") + b"/" + name for folder in path.split(b":")]
-
-
-def execute(config: Config) -> NoReturn:
-    """Become the program. Raises :class:`Stop` with ENOENT or another errno where that isn't possible."""
-    argv = config.argv
-    env = {}
-    for item in config.env:
-        name, _, value = item.partition(b"=")
-        env[name] = value
-    if config.listen_fds:
-        env[b"LISTEN_PID"] = b"%d" % os.getpid()
-    failure: tuple[int, str] | None = None
-    for path in find_program(argv[0], config.env):
-        try:
-            os.execve(path, argv, env)
-        except OSError as error:
-            if failure is None or error.errno not in (2, 20):
-                failure = (error.errno or 2, error.strerror or "")
-    number, reason = failure or (2, "No such file or directory")
-    if number == 2 and b"/" in argv[0] and os.path.lexists(argv[0]):
-        reason += " (its interpreter, named in the first line or the ELF header, isn't visible inside)"
-    raise Stop(FAILED_EXEC, number, b"run %s: %s" % (argv[0], reason.encode()))
-
-
-def start_program(config: Config, before_exec: Callable[[], None] | None) -> int:
-    """Fork the program's process and return its pid."""
-    pid = os.fork()
-    if pid:
-        return pid
-    try:
-        ignored = config.ignored
-        for number in ALL_SIGNALS:
-            if number in (9, 19):
-                continue
-            action = _signal.SIG_IGN if ignored >> number & 1 else _signal.SIG_DFL
-            if action == _signal.SIG_IGN or _signal.getsignal(number) != _signal.SIG_DFL:
-                _signal.signal(number, action)
-        for fd in range(3):
-            if config.closed >> fd & 1:
-                os.close(fd)
-        try:
-            os.chdir(config.cwd[0])
-        except OSError as error:
-            raise Stop(FAILED_CHDIR, error.errno or 2, b"enter %s: %s" % (config.cwd[0], why(error))) from None
-        set_limits(config.rlimits)
-        mask = [number for number in ALL_SIGNALS if config.mask >> number & 1]
-        if before_exec:
-            before_exec()
-        _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
-        execute(config)
-    except Stop as stop:
-        fail(config, stop)
-    except BaseException as error:  # noqa: BLE001 - nothing may run on in this process
-        fail(config, Stop(FAILED_SECCOMP, getattr(error, "errno", None) or 22, b"start program: %r" % (str(error),)))
-    os._exit(125)
-
-
-def fail(config: Config, stop: Stop) -> NoReturn:
-    """Report a failed step: a line on stderr and a record; nothing runs."""
-    try:
-        os.write(2, b"sandbox-venv: " + stop.text + b"\n")
-    except OSError:
-        pass
-    try:
-        send(config.status_fd, FAILED, stop.stage << 16 | (stop.number & 0xFFFF))
-    finally:
-        os._exit(125)
+        ffi.declare("syscall", ffi.c_long, ffi.c_long, ffi.c_long)(keyctl, 1, 0)
 
 
 def reap(config: Config, program: int) -> None:

@@ -12,9 +12,9 @@ comes after all mounts, and where a sandbox inside is wanted (the seccomp opt-ou
 
 from __future__ import annotations
 
-import ctypes
-import os
-import stat
+from .ffi import c_char_p, c_int, c_long, c_ulong, declare, failure, get_errno
+from .system import modes as stat
+from .system import os
 
 # include/uapi/asm-generic/unistd.h; from 424 on the numbers are the same on all machines
 NR_landlock_create_ruleset = 444
@@ -37,22 +37,15 @@ ABI_2_FS = (LANDLOCK_ACCESS_FS_REFER << 1) - 1
 ENOSYS, EBADFD, EOPNOTSUPP = 38, 77, 95
 F_GETFL = 3  # fcntl(2)
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_syscall = _libc.syscall
-_syscall.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_long, ctypes.c_char_p, ctypes.c_long)
-_syscall.restype = ctypes.c_long
-_fcntl = _libc.fcntl  # the module of that name is not imported before a program starts
-_fcntl.argtypes = (ctypes.c_int, ctypes.c_int)
-_create_ruleset = _libc["syscall"]
-_create_ruleset.argtypes = (ctypes.c_long, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_ulong)
-_create_ruleset.restype = ctypes.c_long
+_syscall = declare("syscall", c_long, c_long, c_long, c_char_p, c_long)
+_fcntl = declare("fcntl", c_int, c_int)  # the module of that name is not imported before a program starts
+_create_ruleset = declare("syscall", c_long, c_char_p, c_ulong, c_ulong)
 
 
 def _checked(result: int) -> int:
     """Return a system call's result; OSError where it failed."""
     if result < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+        raise failure()
     return result
 
 
@@ -63,7 +56,7 @@ def abi() -> int:
         OSError: anything else, so that a kernel that has it is never taken for one that hasn't.
     """
     version: int = _create_ruleset(NR_landlock_create_ruleset, None, 0, LANDLOCK_CREATE_RULESET_VERSION)
-    return 0 if version < 0 and ctypes.get_errno() in (ENOSYS, EOPNOTSUPP) else _checked(version)
+    return 0 if version < 0 and get_errno() in (ENOSYS, EOPNOTSUPP) else _checked(version)
 
 
 def _enforce(attr: bytes, rules: list[tuple[int, int]]) -> None:

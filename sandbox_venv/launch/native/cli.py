@@ -6,6 +6,7 @@ import os
 import sys
 
 from .. import linux
+from ..child import die_with_parent, watch_self
 from . import calls
 from .failure import Failure, Usage
 from .options import Options
@@ -13,7 +14,7 @@ from .parser import parse
 from .privileges import drop_caps
 from .program import FAILED, change_directory, close_all_but, execute, reap, shell_status
 from .setup import Setup
-from .spawn import clone_child, die_with_parent, report, wait_for_byte, watch_self
+from .spawn import clone_child, report, wait_for_byte
 from .status import StatusFiles
 from .table import Exit, seccomp_program
 from .usage import VERSION, usage

@@ -6,11 +6,12 @@ import os
 import sys
 
 from .. import linux
+from ..child import close_others
 from . import calls
 from .failure import Failure
 from .options import Options
 from .privileges import drop_caps
-from .spawn import close_others, report
+from .spawn import report
 from .status import StatusFiles
 
 TYPE_CHECKING = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from .. import linux
-from . import calls
+from ..child import LAUNCHER_FAILED, clone, close_others, die_with_parent, watch_self
 from .failure import LOG_ERR, Failure, write_line
 from .options import Options
 from .setup import Setup
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 EINVAL, EPERM, ENOSPC = 22, 1, 28  # errno(3)
-LAUNCHER_FAILED = 125
 
 
 def spawn(
@@ -75,7 +74,7 @@ def _end(options: Options, failed: int) -> NoReturn:
 def clone_child(options: Options) -> int:
     """Fork into the namespaces of ``options``, with bubblewrap's words for what can go wrong."""
     try:
-        return calls.clone(options.clone_flags())
+        return clone(options.clone_flags())
     except OSError as error:
         number = error.errno or 0
     if options.unshare_user and number == EINVAL:
@@ -92,28 +91,6 @@ def clone_child(options: Options) -> int:
     raise Failure(b"Creating new namespace failed", number)
 
 
-def watch_self() -> tuple[int, ...]:
-    """Return a descriptor by which a child sees that this process died: a pidfd, or before Linux 5.3 a pipe.
-
-    The pipe's writing end, the second number, stays open in the parent and is closed in the child.
-    """
-    try:
-        return (linux.pidfd_open(os.getpid()),)
-    except OSError:
-        return os.pipe()
-
-
-def die_with_parent(alive: tuple[int, ...]) -> None:
-    """Be killed when the parent dies, and now if it has died already. ``alive``: from its `watch_self`, or empty."""
-    if not alive:
-        return
-    linux.prctl(linux.PR_SET_PDEATHSIG, linux.SIGKILL)
-    for fd in alive[1:]:
-        os.close(fd)
-    if linux.readable(alive[0]):
-        os._exit(LAUNCHER_FAILED)
-
-
 def wait_for_byte(fd: int) -> None:
     """Wait until ``fd`` gives a byte or ends, and close it."""
     try:
@@ -121,16 +98,6 @@ def wait_for_byte(fd: int) -> None:
         os.close(fd)
     except OSError:
         pass  # as bwrap: a descriptor that can't be read blocks nothing
-
-
-def close_others(keep_fds: Iterable[int]) -> None:
-    """Close all descriptors but 0, 1, 2 and ``keep_fds``."""
-    first = 3
-    for fd in sorted(keep_fds):
-        if fd >= first:
-            linux.close_range(first, fd - 1)
-            first = fd + 1
-    linux.close_range(first)
 
 
 def report(options: Options, error: BaseException) -> int:

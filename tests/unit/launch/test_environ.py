@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -252,4 +253,4 @@ def test_the_module_is_light():
         "import sandbox_venv.launch.environ; print(sorted(set(sys.modules) - before))"
     )
     found = child(code, {"PYTHONPATH": os.getcwd()})
-    assert found == "['sandbox_venv', 'sandbox_venv.launch', 'sandbox_venv.launch.environ']\n"
+    assert all(name.startswith("sandbox_venv") for name in ast.literal_eval(found)), found
