@@ -6,14 +6,15 @@ only reason to import the cold half.
 
 from __future__ import annotations
 
-import os
-import stat
 import sys
 
 from . import environ, outside, planfile, slots
 from .call import entry_variant, install_variant, variant_of
 from .failure import LaunchError, guarded, hint_for
 from .inside.config import Config
+from .inside.init import open_pipes
+from .inside.system import modes as stat
+from .inside.system import os
 from .waiter import Waiter, block_signals, end_like, ignored_signals
 
 KILLED = (9, 137 << 8)
@@ -40,8 +41,11 @@ def load(folder: bytes, kind: bytes, variant: bytes) -> planfile.Plan:
             return plan
     except (planfile.PlanError, KeyError):
         pass
+    import gc
+
     from ..refresh import compile_fresh
 
+    gc.enable()  # launch/preload.py turned it off
     return compile_fresh(folder, kind, variant)
 
 
@@ -113,7 +117,7 @@ class Session:
         self.argv = argv
         self.env = dict(os.environb)
         self.cwd = current_directory()
-        self.slots = slots.Slots(plan.protect, plan.meta.get(b"nested-names", b"").split(b"\1"))
+        self.slots = self.new_slots()
         self.mask = mask
         self.ignored = ignored_signals()
         self.path_first = path_first
@@ -152,6 +156,7 @@ class Session:
 
     def options(self) -> list[bytes]:
         """Return the whole list of bubblewrap options; opens the slots' sources."""
+        self.slots = self.new_slots()
         try:
             self.slots.fill(self.plan.slots)
         except slots.TooManyError:
@@ -167,17 +172,20 @@ class Session:
             self.proxy = portal.add(self.plan, self.slots, self.env)
         return self.plan.base + self.slots.options + closing + self.plan.tail
 
+    def new_slots(self) -> slots.Slots:
+        """Return slots that nothing is in yet."""
+        return slots.Slots(self.plan.protect, self.plan.meta.get(b"nested-names", b"").split(b"\1"))
+
     def _compile_again(self) -> None:
         """Compile the plan with all that there is to protect by now, and fill its slots."""
         meta = self.plan.meta
-        for fd in self.slots.descriptors:
-            os.close(fd)
+        self.slots.close()
         try:
             os.unlink(plan_path(meta[b"dir"], meta[b"kind"], meta[b"variant"]))
         except FileNotFoundError:
             pass
         self.plan = load(meta[b"dir"], meta[b"kind"], meta[b"variant"])
-        self.slots = slots.Slots(self.plan.protect, self.slots.nested_names)
+        self.slots = self.new_slots()
         try:
             self.slots.fill(self.plan.slots)
         except slots.TooManyError:
@@ -204,6 +212,42 @@ class Session:
 
     def run(self) -> int:
         """Run the program; return the raw wait status that the caller should see."""
+        verbose = self.env.get(b"VERBOSE") or self.env.get(b"verbose")
+        status = self.run_direct() if self.plan.records and not verbose else -1
+        if status < 0:
+            status = self.run_options(announce=bool(verbose))
+        if status in (1 << 8, 2 << 8):  # an exception, or a file that can't be opened
+            from ..hints import hint_unseen
+
+            hint_unseen(self.plan, self.argv, self.cwd, status >> 8)
+        if status in KILLED:
+            from ..memory import explain_kill
+
+            explain_kill()
+        return status
+
+    def run_direct(self) -> int:
+        """Start by the plan's records; return -1 where that can't be done, with nothing said."""
+        from . import recorded
+
+        brought = self.new_slots()
+        outside.add(self.plan, brought, self.argv, self.cwd)
+        brought.close()
+        if brought.options:  # what the call brings along is no part of the records
+            return -1
+        pipes = open_pipes()
+        reader, writer = os.pipe()
+        try:
+            self.slots.look(self.plan.slots)
+            pid = recorded.start(self.plan, self.slots.options, self.config(writer), pipes)
+        except (OSError, slots.TooManyError):
+            os.close(reader)
+            os.close(writer)
+            return -1
+        return self.wait(pid, pid, reader, writer)
+
+    def run_options(self, *, announce: bool) -> int:
+        """Start by the plan's options."""
         try:
             options = self.options()
         except OSError as error:
@@ -212,10 +256,10 @@ class Session:
             raise LaunchError(line, hint_for(error)) from None
         reader, writer = os.pipe()
         config = self.config(writer)
-        if self.env.get(b"VERBOSE") or self.env.get(b"verbose"):
-            from ..plan.verbose import announce
+        if announce:
+            from ..plan.verbose import announce as say
 
-            announce(self.plan, options, config)
+            say(self.plan, options, config)
         if self.plan.meta[b"backend"] == b"bwrap":
             from . import bwrap
 
@@ -226,19 +270,14 @@ class Session:
 
             leash = -1
             pid = init_pid = direct.spawn(self.plan, options, config)
-        for fd in self.slots.descriptors:
-            os.close(fd)
+        return self.wait(pid, init_pid, reader, writer, leash)
+
+    def wait(self, pid: int, init_pid: int, reader: int, writer: int, leash: int = -1) -> int:
+        """Wait for the session."""
+        self.slots.close()
         status = Waiter(pid, init_pid, reader, writer, self.ignored, leash).wait()
         if self.proxy:
             self.proxy.end()
-        if status in (1 << 8, 2 << 8):  # an exception, or a file that can't be opened
-            from ..hints import hint_unseen
-
-            hint_unseen(self.plan, self.argv, self.cwd, status >> 8)
-        if status in KILLED:
-            from ..memory import explain_kill
-
-            explain_kill()
         return status
 
 

@@ -3,7 +3,7 @@
 The steps are read from a trace of a start that works, so a step that is added later is covered too. strace(1) fails the
 call in the kernel's place: the product has no seam for it. Its count is per process, as here.
 
-Some calls have another way to the same end (`openat2` by steps, the whole of the C launcher by Python's): then a program
+Some calls have another way to the same end (`openat2` by steps, records by options, the C launcher by Python's): then a program
 may run, in a sandbox whose mounts, capabilities and filters are those of a start without a fault.
 """
 
@@ -35,8 +35,8 @@ QUESTIONS = re.compile(r"prctl\(PR_(CAPBSET_READ|CAP_AMBIENT|GET_|SET_NAME|SET_V
 """Calls that change nothing, or that failed in a start that works."""
 
 OTHER_WAY = {"openat2", "mkdirat", "mknodat", "close_range"}
-HOW = {"bwrap": {}, "python": {"VERBOSE": ""}, "launcher": {}}
-"""What is started, with what has Python start a sandbox in the C launcher's place."""
+HOW = {"bwrap": {}, "options": {"VERBOSE": "1"}, "python": {"VERBOSE": ""}, "launcher": {}}
+"""What is started, with what has Python start a sandbox in the C launcher's place, by the plan's options or records."""
 
 LOOK = r"""
 with open("/proc/self/mountinfo") as file:
@@ -87,7 +87,7 @@ def spread(steps: list[Step], most: int) -> list[Step]:
 
 def is_whole(step: Step, how: str, stdout: str, whole: set[str]) -> bool:
     """Tell whether a program that ran had the right to: in a whole sandbox, made in another way."""
-    return stdout in whole and (how == "launcher" or step.call in OTHER_WAY)
+    return stdout in whole and (how in {"launcher", "python"} or step.call in OTHER_WAY)
 
 
 def inject(venv: Venv, how: str, most: int) -> int:
