@@ -6,11 +6,13 @@ The byte code is of the unchecked-hash kind (PEP 552): no time stamp can make it
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import errno
 import hashlib
 import importlib.machinery
 import importlib.util
+import marshal
 import os
 import shutil
 import sys
@@ -23,6 +25,8 @@ from . import __version__
 from .errors import SandboxError
 
 if TYPE_CHECKING:
+    from types import CodeType
+
     from .state import StateDir
 
 YOUNG = 86_400
@@ -30,6 +34,9 @@ YOUNG = 86_400
 MAX_LAUNCHER = 256 << 10
 """Bytes; as of ``venv.launchers``."""
 PACKAGE = Path(__file__).resolve().parent
+HOT = ("sandbox_venv/launch/", "sandbox_venv/__init__.py", "sandbox_venv/errors.py")
+NOT_HOT = ("sandbox_venv/launch/native/", "sandbox_venv/launch/desktop.py", "sandbox_venv/launch/resume.py")
+BUNDLE = "hot.bin"
 DEPENDENCIES = {"elftools": "pyelftools", "pyseccomp": "pyseccomp", "dotenv": "python-dotenv"}
 
 
@@ -84,6 +91,34 @@ def _byte_code(path: Path) -> Path:
     return path.parent / "__pycache__" / f"{path.stem}.{sys.implementation.cache_tag}.pyc"
 
 
+def _compile_hot(source: bytes, path: str) -> CodeType:
+    """Return the code of a module whose docstrings nobody reads, and that doesn't import ``__future__``."""
+    tree = ast.parse(source)
+    tree.body = [node for node in tree.body if not (isinstance(node, ast.ImportFrom) and node.module == "__future__")]
+    code: CodeType = compile(tree, path, "exec", annotations.compiler_flag, dont_inherit=True, optimize=2)
+    return code
+
+
+def _bundle(target: Path, files: dict[str, tuple[bytes, int]]) -> bytes:
+    """Return what launchers import first, as one file (``launch/preload.py``); the code names ``target``."""
+    table = {}
+    preload = None
+    bodies = b""
+    for name, (data, _) in sorted(files.items(), reverse=True):
+        if not name.endswith(".py") or not name.startswith(HOT) or name.startswith(NOT_HOT):
+            continue
+        code = _compile_hot(data, str(target / name))
+        if name.endswith("/preload.py"):
+            preload = code
+            continue
+        body = marshal.dumps(code)
+        bodies = body + bodies
+        parts = name.removesuffix(".py").split("/")
+        is_package = parts[-1] == "__init__"
+        table[".".join(parts[:-1] if is_package else parts)] = name, is_package, len(bodies), len(body)
+    return importlib.util.MAGIC_NUMBER + marshal.dumps((preload, table)) + bodies
+
+
 def _is_whole(target: Path, files: dict[str, tuple[bytes, int]]) -> bool:
     """Tell whether a copy is there as it was made: a power cut can leave empty files behind a rename."""
     for name, (data, _) in files.items():
@@ -93,7 +128,10 @@ def _is_whole(target: Path, files: dict[str, tuple[bytes, int]]) -> bool:
                 return False
         except OSError:
             return False
-    return True
+    try:
+        return (target / BUNDLE).stat().st_size > 4
+    except OSError:
+        return False
 
 
 def _build(folder: Path, target: Path, files: dict[str, tuple[bytes, int]]) -> None:
@@ -110,6 +148,7 @@ def _build(folder: Path, target: Path, files: dict[str, tuple[bytes, int]]) -> N
                 str(path), str(_byte_code(path)), str(target / name), doraise=True, optimize=0,
                 invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
             )  # fmt: skip
+    (folder / BUNDLE).write_bytes(_bundle(target, files))
 
 
 def install(state: StateDir) -> Path:

@@ -28,8 +28,21 @@ _BODY = """\
 # A launcher of sandbox-venv. The program itself is apart, in ../sandbox/bin, and runs inside a sandbox.
 import sys
 
+code = {code}
 sys.dont_write_bytecode = True
-sys.path.insert(0, {code})
+sys.path.insert(0, code)
+try:
+    import _frozen_importlib_external, marshal
+
+    with open(code + "/hot.bin", "rb", 0) as file:
+        data = file.read()
+    if data[:4] == _frozen_importlib_external.MAGIC_NUMBER:
+        preload, table = marshal.loads(data[4:])
+        names = {{}}
+        exec(preload, names)
+        names["install"](code, table, data)
+except Exception:
+    pass
 try:
     from {module} import {function}
 except Exception as error:
