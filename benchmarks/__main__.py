@@ -24,10 +24,14 @@ RESULTS = ROOT / "benchmarks" / "results" / "startup.json"
 PROGRAMS = {"nothing": ("nothing",), "python -c pass": ("python", "-c", "pass")}
 
 
+def command_words(peer: Peer, program: tuple[str, ...]) -> list[str]:
+    """Return the command."""
+    return [*peer.words[:-1], peer.words[-1] + program[0], *program[1:]]
+
+
 def command_of(peer: Peer, program: tuple[str, ...]) -> str:
     """Return the command line, as hyperfine splits it."""
-    words = [*peer.words[:-1], peer.words[-1] + program[0], *program[1:]]
-    return " ".join("'" + word.replace("'", "'\\''") + "'" for word in words)
+    return " ".join("'" + word.replace("'", "'\\''") + "'" for word in command_words(peer, program))
 
 
 def time_all(commands: list[str], rounds: int, runs: int, cwd: Path) -> list[list[float]]:
@@ -75,9 +79,10 @@ def machine() -> dict[str, str]:
 def measure(workshop: Workshop, seed: Path | None, rounds: int, runs: int) -> dict[str, Any]:
     """Measure all peers with all programs."""
     peers = workshop.peers(seed)
+    cwd = workshop.folder / ("c" if workshop.has_c else "python") / "project"
     figures: dict[str, Any] = {}
     for name, program in PROGRAMS.items():
-        times = time_all([command_of(peer, program) for peer in peers], rounds, runs, workshop.folder / "c" / "project")
+        times = time_all([command_of(peer, program) for peer in peers], rounds, runs, cwd)
         figures[name] = {
             peer.name: {"median": statistics.median(values), "lowest": min(values), "runs": len(values)}
             for peer, values in zip(peers, times, strict=True)
@@ -87,8 +92,21 @@ def measure(workshop: Workshop, seed: Path | None, rounds: int, runs: int) -> di
         "what": {peer.name: peer.what for peer in peers},
         "binds": len([item for item in workshop.plan_of("c").records[::3] if item in (b"b", b"m", b"o", b"w")]),
         "seconds": figures,
-        "system calls": counts.system_calls(peers, workshop.folder / "c" / "project"),
-        "memory": counts.memory(workshop.folder / "c" / "project" / "venv"),
+        "processor time": {
+            peer.name: counts.processor_time(command_words(peer, PROGRAMS["python -c pass"]), cwd, rounds * runs // 2)
+            for peer in peers
+            if peer.name != "bwrap by hand"  # it doesn't wait for its child, whose time nobody is told then
+        },
+        "starts a second": counts.throughput(peers, cwd),
+        "system calls": counts.system_calls(peers, cwd),
+        "instructions": counts.instructions(peers, cwd),
+        "memory": {
+            f"{name}, {part}": value
+            for name, folder in (("C", "c"), ("Python", "python"))
+            if (workshop.folder / folder).is_dir()
+            for part, value in counts.memory(workshop.folder / folder / "project" / "venv").items()
+        },
+        "binds more, C": counts.scaling(workshop) if workshop.has_c else {},
     }
 
 
@@ -104,8 +122,16 @@ def table(result: dict[str, Any]) -> str:
                 f"  {name:22}{median:12.2f}{lowest:12.2f}{figure['median'] / bare:9.2f}{median - bare * 1e3:12.2f}"
             )
     lines.append("")
-    lines += [f"system calls before the program, {name}: {count}" for name, count in result["system calls"].items()]
-    lines += [f"{name}: {value} KiB" for name, value in result["memory"].items()]
+    units = {
+        "processor time": "ms of the processors for python -c pass, the least",
+        "starts a second": "starts a second, two at once",
+        "system calls": "system calls before the program",
+        "instructions": "instructions of the first process",
+        "memory": "KiB of memory (proportional)",
+        "binds more, C": "binds more, C launcher: ms of the processors",
+    }
+    for section, words in units.items():
+        lines += [f"{words}; {name}: {value}" for name, value in result.get(section, {}).items()]
     return "\n".join(lines)
 
 

@@ -52,7 +52,15 @@ class Workshop:
             shutil.copytree(site, packages, symlinks=True, dirs_exist_ok=True)
         return venv
 
-    def wrap(self, name: str, *, compiled: bool, options: tuple[str, ...] = (), site: Path | None = None) -> Path:
+    def wrap(
+        self,
+        name: str,
+        *,
+        compiled: bool,
+        options: tuple[str, ...] = (),
+        site: Path | None = None,
+        backend: str = "native",
+    ) -> Path:
         """Make a venv, wrapped by a copy of the tool with or without the C launcher; return it."""
         place = self.folder / name
         package = place / "tool" / "sandbox_venv"
@@ -61,7 +69,7 @@ class Workshop:
             shutil.copy(self.folder / "launcher", package / "launch" / "launcher")
         venv = self.venv(place, site)
         env = {**os.environ, "PYTHONPATH": str(place / "tool"), "XDG_STATE_HOME": str(place / "state")}
-        words = [sys.executable, "-m", "sandbox_venv", "wrap", str(venv), "--backend", "native", *options]
+        words = [sys.executable, "-m", "sandbox_venv", "wrap", str(venv), "--backend", backend, *options]
         subprocess.run(words, check=True, env=env, cwd=place, stderr=subprocess.DEVNULL)
         subprocess.run([venv / "bin" / "nothing"], check=True, cwd=venv.parent)
         return venv
@@ -85,6 +93,9 @@ class Workshop:
                 found.append(self._bwrap(plan, str(venv)))
         venv = self.wrap("python", compiled=False)
         found.append(Peer("sandbox-venv, Python", "native backend, no C built", (f"{venv}/bin/",)))
+        if self.has_c and shutil.which("bwrap"):
+            venv = self.wrap("bwrap", compiled=True, backend="bwrap")
+            found.append(Peer("sandbox-venv, bwrap", "bwrap backend", (f"{venv}/bin/",)))
         if seed is not None:
             venv = self.wrap_by_seed("seed", seed)
             found.append(Peer("seed", "the shell tool", (f"{venv}/bin/",)))
