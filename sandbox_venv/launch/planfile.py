@@ -12,6 +12,7 @@ MAGIC = b"SVPLAN\r\n"
 FORMAT = 2
 MODULUS = (1 << 61) - 1
 MAX_SIZE = 8 << 20
+PIECE = 61 * 64
 HEADER = 24
 
 META, STAMPS, ENV, ENTRIES, BASE, SLOTS, TAIL, PROTECT, SECCOMP_ALLOW, SECCOMP_DENY, RECORDS = range(11)
@@ -71,19 +72,14 @@ def _number(data: bytes, at: int, size: int) -> int:
     return int.from_bytes(data[at : at + size], "little")
 
 
-def checksum(data: bytes) -> int:
+def checksum(data: bytes | memoryview) -> int:
     """Return ``data``, read as one little-endian number, modulo 2^61-1.
 
-    2^61 is 1 there, so a number may be folded at any multiple of 61 bits: shifts take less time than a division.
+    2^61 is 1 there, so pieces of a multiple of 61 bits are just added: that takes less time and memory.
     """
-    number = int.from_bytes(data, "little")
-    width = 61
-    while width < 4 * len(data):
-        width *= 2
-    while width >= 61:
-        number = (number & ((1 << width) - 1)) + (number >> width)
-        width //= 2
-    return number % MODULUS
+    view = memoryview(data)
+    pieces = [view[at : at + PIECE] for at in range(0, len(data), PIECE)]
+    return sum([int.from_bytes(piece, "little") for piece in pieces]) % MODULUS
 
 
 def encode(sections: list[list[bytes] | bytes]) -> bytes:
@@ -120,7 +116,7 @@ def decode(data: bytes) -> Plan:
     """
     if data[:8] != MAGIC or _number(data, 8, 4) != FORMAT or _number(data, 12, 4) != SECTIONS:
         raise PlanError("not a plan of this version")
-    if checksum(data[HEADER:]) != _number(data, 16, 8):
+    if checksum(memoryview(data)[HEADER:]) != _number(data, 16, 8):
         raise PlanError("damaged (checksum)")
     sections = []
     end = HEADER + 8 * SECTIONS

@@ -8,8 +8,10 @@ another version, everything is imported the usual way. Imports nothing that an i
 from __future__ import annotations
 
 import gc
+import posix
 import sys
 from _frozen_importlib import ModuleSpec
+from _frozen_importlib_external import SourceFileLoader
 from marshal import loads
 
 TYPE_CHECKING = False
@@ -21,16 +23,16 @@ class Preloaded:
     """Finder and loader of the modules in a table.
 
     Args:
-        folder: absolute path of the directory that holds the package.
+        folder: absolute path of the directory that holds the package and the file.
         table: module's name to its file below ``folder``, whether it is a package, where its marshalled code begins,
-            in bytes before the end of ``data``, and how long it is.
-        data: the whole file.
+            in bytes before the end of ``hot.bin``, and how long it is.
+        size: of ``hot.bin``.
     """
 
-    def __init__(self, folder: str, table: dict[str, tuple[str, bool, int, int]], data: bytes) -> None:
+    def __init__(self, folder: str, table: dict[str, tuple[str, bool, int, int]], size: int) -> None:
         self.folder = folder
         self.table = table
-        self.data = data
+        self.size = size
 
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
         """Return how to load a module of the table."""
@@ -48,13 +50,21 @@ class Preloaded:
         """Leave it to the import system."""
 
     def exec_module(self, module: ModuleType) -> None:
-        """Run a module's code."""
+        """Run a module's code, read by itself: the memory serves the next one, and no descriptor stays open."""
         _, _, before_end, size = self.table[module.__name__]
-        at = len(self.data) - before_end
-        exec(loads(self.data[at : at + size]), module.__dict__)  # noqa: S102, S302 - the state directory is trusted
+        fd = posix.open(self.folder + "/hot.bin", posix.O_RDONLY | posix.O_CLOEXEC)
+        try:
+            data = posix.pread(fd, size, self.size - before_end)
+        finally:
+            posix.close(fd)
+        try:
+            code = loads(data)  # noqa: S302 - the state directory is trusted
+        except (EOFError, ValueError, TypeError):  # a power cut
+            code = SourceFileLoader(module.__name__, str(module.__file__)).get_code(module.__name__)
+        exec(code, module.__dict__)  # noqa: S102
 
 
-def install(folder: str, table: dict[str, tuple[str, bool, int, int]], data: bytes) -> None:
-    """Import the modules of ``table`` from ``data``, from now on; what they make lasts, there is nothing to collect."""
+def install(folder: str, table: dict[str, tuple[str, bool, int, int]], size: int) -> None:
+    """Import the modules of ``table`` from now on; what they make lasts, so there is nothing to collect."""
     gc.disable()
-    sys.meta_path.insert(0, Preloaded(folder, table, data))
+    sys.meta_path.insert(0, Preloaded(folder, table, size))

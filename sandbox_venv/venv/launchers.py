@@ -35,12 +35,12 @@ try:
     import _frozen_importlib_external, marshal
 
     with open(code + "/hot.bin", "rb", 0) as file:
-        data = file.read()
-    if data[:4] == _frozen_importlib_external.MAGIC_NUMBER:
-        preload, table = marshal.loads(data[4:])
-        names = {{}}
-        exec(preload, names)
-        names["install"](code, table, data)
+        head = file.read(16384)
+        if head[:4] == _frozen_importlib_external.MAGIC_NUMBER:
+            preload, table = marshal.loads(head[4:])
+            names = {{}}
+            exec(preload, names)
+            names["install"](code, table, file.seek(0, 2))
 except Exception:
     pass
 try:

@@ -33,6 +33,7 @@ HOT_MODULES = {
     "gc",
     "marshal",
     "_frozen_importlib",
+    "_frozen_importlib_external",
 }
 """What the hot half may import: already there in a bare interpreter, built in, or (_ctypes) what native needs."""
 

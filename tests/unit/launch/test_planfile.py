@@ -147,3 +147,9 @@ def test_a_plan_is_stale_when_something_it_came_from_changed(tmp_path):
     path.unlink()
     path.symlink_to("/etc/passwd")
     assert not planfile.is_fresh(plan)
+
+
+@pytest.mark.parametrize("size", [0, 1, 8, 61, planfile.PIECE - 1, planfile.PIECE, planfile.PIECE + 1, 40_000])
+def test_the_checksum_is_that_of_one_large_number(size: int) -> None:
+    for data in (os.urandom(size), b"\xff" * size):
+        assert planfile.checksum(data) == int.from_bytes(data, "little") % planfile.MODULUS

@@ -48,6 +48,13 @@ def test_without_it_they_import_as_usual(copy: Path, damage: str) -> None:
     assert loader_of(copy) == "SourceFileLoader"
 
 
+def test_a_damaged_module_of_it_is_read_from_its_source(copy: Path) -> None:
+    file = copy / "hot.bin"
+    data = file.read_bytes()
+    file.write_bytes(data[:16384] + bytes(len(data) - 16384))
+    assert loader_of(copy) == "Preloaded"
+
+
 def test_a_module_of_it_knows_its_place(copy: Path) -> None:
     code = _body(copy, "sandbox_venv.launch", "__path__", b"").replace("__path__(b'')", "")
     code += (
