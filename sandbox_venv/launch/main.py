@@ -233,13 +233,16 @@ class Session:
         brought = self.new_slots()
         outside.add(self.plan, brought, self.argv, self.cwd)
         brought.close()
-        if brought.options:  # what the call brings along is no part of the records
-            return -1
+        folder = b""
+        if brought.options:  # what the call brings along is no part of the records, but for its directory in /tmp
+            folder = self.cwd
+            if brought.options != [b"--dir", folder] or not recorded.can_make(self.plan, folder):
+                return -1
         pipes = open_pipes()
         reader, writer = os.pipe()
         try:
             self.slots.look(self.plan.slots)
-            pid = recorded.start(self.plan, self.slots.options, self.config(writer), pipes)
+            pid = recorded.start(self.plan, self.slots.options, folder, self.config(writer), pipes)
         except (OSError, slots.TooManyError):
             os.close(reader)
             os.close(writer)

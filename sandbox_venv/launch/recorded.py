@@ -44,12 +44,20 @@ class Unfit(Exception):
     """A record that isn't known, or something that is no longer what it was."""
 
 
-def start(plan: Plan, protected: Sequence[bytes], config: Config, pipes: Sequence[int]) -> int:
+def can_make(plan: Plan, folder: bytes) -> bool:
+    """Tell whether a directory lies in the session's own /tmp, with no link in it that could lead elsewhere."""
+    records = plan.records
+    own = (b"t", b"tmp") in zip(records[::3], records[2::3]) and b"l" not in records[::3]
+    return own and folder[:5] == b"/tmp/" and not (folder + b"/").startswith(plan.meta[b"home"] + b"/")
+
+
+def start(plan: Plan, protected: Sequence[bytes], folder: bytes, config: Config, pipes: Sequence[int]) -> int:
     """Start a child that makes the root which the plan's records say, and is init; return its pid.
 
     Args:
         plan: one with records.
         protected: options for the protected names, ``--bind-fd`` or ``--ro-bind-fd``, descriptor, target in turn.
+        folder: a directory that is made besides (see `can_make`), b"" for none.
         config: for init.
         pipes: those that stay open in it, besides what ``config`` names.
 
@@ -67,7 +75,7 @@ def start(plan: Plan, protected: Sequence[bytes], config: Config, pipes: Sequenc
         return pid
     try:
         die_with_parent(alive)
-        set_up(Root(terminal, protected), records, ids)
+        set_up(Root(terminal, protected, folder), records, ids)
         die_with_parent(alive[:1])  # changed credentials reset it
         close_others([*pipes, config.status_fd, *[int(fd) for fd in config.keep]])
     except BaseException:  # noqa: BLE001 - nothing may get past this line
@@ -138,11 +146,12 @@ class Root:
 
     Args:
         terminal: what stdout is, b"" where it is no terminal.
-        protected: as for `spawn`.
+        protected, folder: as for `start`.
     """
 
-    def __init__(self, terminal: bytes, protected: Sequence[bytes]) -> None:
+    def __init__(self, terminal: bytes, protected: Sequence[bytes], folder: bytes) -> None:
         self.terminal = terminal
+        self.folder = folder
         self.protected = protected
         self.fd = -1
 
@@ -160,6 +169,7 @@ class Root:
         linux.mount_setattr(root, linux.AT_RECURSIVE, READ_ONLY, linux.MS_PRIVATE)
         for what, first, second in zip(records[group + 3 :: 3], records[group + 4 :: 3], records[group + 5 :: 3]):
             self.execute(what, first, second)
+        self.make_folder()
         linux.pivot_root(b".", b".")  # the old root lies over the new one, where "." finds it
         linux.umount(b".")
         os.chdir("/")
@@ -197,6 +207,15 @@ class Root:
             os.close(place)
         else:
             raise Unfit
+
+    def make_folder(self) -> None:
+        """Make the caller's directory in the session's own /tmp."""
+        parts = self.folder.split(b"/")[1:]
+        for at in range(2, len(parts) + 1):
+            try:
+                os.mkdir(b"/".join(parts[:at]), 0o755, dir_fd=self.fd)
+            except FileExistsError:
+                pass
 
     def open(self, target: bytes) -> int:
         """Open a mount point."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +66,21 @@ def test_protected_names_are_read_only_either_way(venv: Venv) -> None:
             assert "Read-only" in venv.python(f"open('{path}', 'w')", given=given).stderr
         assert "busy" in venv.python("import os; os.rename('below', 'other')", given=given).stderr
         venv.python("open('free', 'w'); open('below/free', 'w')", given=given).check()
+
+
+def test_a_directory_in_tmp_is_made_in_the_sessions_own(shared_venv: Venv) -> None:
+    shared_venv.python("pass").check()
+    folder = Path(tempfile.mkdtemp(dir="/tmp")) / "below"
+    folder.mkdir()
+    (folder / "hosts").touch()
+    folder.parent.chmod(0o755)
+    try:
+        code = "import os; print(os.getcwd(), os.listdir(), [l.split()[8] for l in open('/proc/self/mountinfo') if l.split()[4] == '/'])"
+        found = {
+            shared_venv.python(code, given=given, cwd=folder).check().stdout.replace("tmpfs", "")
+            for given in (PYTHON_INSTEAD, BY_OPTIONS)
+        }
+        assert all(line.startswith(f"{folder} [] ") for line in found), found
+        assert len(found) == 2, "both went by the options"
+    finally:
+        shutil.rmtree(folder.parent)
