@@ -76,9 +76,18 @@ def machine() -> dict[str, str]:
     }
 
 
+def works(peer: Peer, cwd: Path) -> bool:
+    """Tell whether a peer starts a program here; say why not."""
+    words = command_words(peer, PROGRAMS["nothing"])
+    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(f"{peer.name} is left out: {done.stderr.strip()[-200:]}")
+    return not done.returncode
+
+
 def measure(workshop: Workshop, seed: Path | None, rounds: int, runs: int) -> dict[str, Any]:
     """Measure all peers with all programs."""
-    peers = workshop.peers(seed)
+    peers = [peer for peer in workshop.peers(seed) if works(peer, workshop.folder)]
     cwd = workshop.folder / ("c" if workshop.has_c else "python") / "project"
     figures: dict[str, Any] = {}
     for name, program in PROGRAMS.items():

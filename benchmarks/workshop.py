@@ -98,7 +98,9 @@ class Workshop:
             found.append(Peer("sandbox-venv, bwrap", "bwrap backend", (f"{venv}/bin/",)))
         if seed is not None:
             venv = self.wrap_by_seed("seed", seed)
-            found.append(Peer("seed", "the shell tool", (f"{venv}/bin/",)))
+            found.append(
+                Peer("seed", "the shell tool; it starts xdg-dbus-proxy where that is installed", (f"{venv}/bin/",))
+            )
         return found
 
     def _floor(self, plan: planfile.Plan, program: str) -> Peer:
