@@ -30,6 +30,7 @@ def make_wheel(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_an_interpreter_of_pyenvs_below_the_home(tool: Tool, ordinary_user: User, backend: str) -> None:
     """``~/.pyenv/versions/X.Y.Z``: its prefix is shown, read-only, and the rest of the home isn't."""
     tool.require(ordinary_user, *FEATURES[backend])

@@ -9,6 +9,7 @@ from tests.harness import FEATURES, Tool, User, Venv, run_as, system_python
 pytestmark = pytest.mark.e2e
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("link", ["link", "src/current"])
 def test_scripts_find_the_interpreter_by_the_path_that_the_venv_was_made_by(
     tool: Tool, ordinary_user: User, backend: str, link: str
