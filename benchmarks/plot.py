@@ -19,20 +19,21 @@ def draw(result: dict[str, Any]) -> str:
     parts: list[str] = []
     y = 24
     for program, figures in result["seconds"].items():
-        longest = max(figure["median"] for figure in figures.values())
+        longest = max(figure["lowest"] for figure in figures.values())
         parts.append(f'<text class="head" x="8" y="{y}">{escape(program)}</text>')
         for name, figure in figures.items():
             y += ROW
-            width = max(1, round((WIDTH - LEFT - 150) * figure["median"] / longest))
-            ratio = figure["median"] / figures["bare"]["median"]
+            width = max(1, round((WIDTH - LEFT - 150) * figure["lowest"] / longest))
+            ratio = figure["lowest"] / figures["bare"]["lowest"]
             kind = ' class="ours"' if name.startswith("sandbox-venv") else ""
             parts.append(f'<text x="{LEFT - 10}" y="{y}" text-anchor="end">{escape(name)}</text>')
             parts.append(f'<rect{kind} x="{LEFT}" y="{y - BAR + 3}" width="{width}" height="{BAR}" rx="2"/>')
-            label = f"{figure['median'] * 1e3:.1f} ms, {ratio:.2f} × bare"
+            label = f"{figure['lowest'] * 1e3:.1f} ms, {ratio:.2f} × bare"
             parts.append(f'<text class="number" x="{LEFT + width + 8}" y="{y}">{label}</text>')
         y += ROW + 18
     about = result["machine"]
-    words = f"medians; Linux {about['kernel']}, {about['processors']} × {about['machine']}, {result['binds']} binds"
+    words = f"the least of all runs; Linux {about['kernel']}, {about['processors']} × {about['machine']}"
+    words += f", {result['binds']} binds"
     parts.append(f'<text class="number" x="8" y="{y}">{escape(words)}</text>')
     body = "\n".join(parts)
     return (
