@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness import Venv
+from tests.harness import Venv, run_as
 from tests.kernel.test_c_launcher import PROBE, PYTHON_INSTEAD, normalised
 
 pytestmark = pytest.mark.kernel
@@ -84,3 +84,20 @@ def test_a_directory_in_tmp_is_made_in_the_sessions_own(shared_venv: Venv) -> No
         assert len(found) == 2, "both went by the options"
     finally:
         shutil.rmtree(folder.parent)
+
+
+def test_system_calls_of_a_start_do_not_become_more(shared_venv: Venv) -> None:
+    """Counted, not timed: from the launcher to the program, less what each mount takes (the plan's size varies)."""
+    if not shutil.which("strace"):
+        pytest.skip("no strace")
+    shared_venv.python("pass").check()
+    log = shared_venv.user.home / "calls"
+    argv = ["strace", "-f", "-qq", "-o", str(log), *shared_venv.argv("python", "-c", "pass")]
+    run_as(shared_venv.user, argv, cwd=shared_venv.project, given=PYTHON_INSTEAD).check()
+    lines = [line.split(None, 1)[1] for line in log.read_text(errors="replace").splitlines()]
+    first = max(at for at, line in enumerate(lines) if line.startswith("execve(") and "-IS" in line)
+    end = next(at for at, line in enumerate(lines) if line.startswith("execve(") and at > first)
+    calls = [line.partition("(")[0] for line in lines[first:end]]
+    rest = len(calls) - 2 * calls.count("open_tree") - 4 * calls.count("mount_setattr")
+    assert calls.count("pivot_root") == 1
+    assert rest < 1000, rest
