@@ -11,6 +11,9 @@ Of each venv, in rounds over all of them, so that a noisy machine is noisy to al
 - start: `python -c pass`, wrapped, native backend: no facts and no plan (cold), no plan (warm facts), a fresh plan,
   and the program itself (bare).
 
+- import: `import pandas` timed by the program itself, without a sandbox and wrapped. The first one wrapped is a figure
+  of its own, before the first round.
+
 Files are in the page cache (a first round isn't counted). Milliseconds of the clock; in brackets, of the processors,
 which is what to look at on a busy machine. The results go to benchmarks/results/closure.json.
 """
@@ -51,6 +54,7 @@ GOALS = {
     ("torch", "closure cold"): 3000,
 }
 KINDS = ("closure cold", "closure warm", "start cold", "start warm facts", "start warm plan", "bare")
+IMPORT_KINDS = ("import bare", "import wrapped")
 SEED_KINDS = ("seed cold", "seed warm")
 
 ONE_RUN = """
@@ -69,6 +73,11 @@ with FactsCache(Path(sys.argv[2])) as facts:
     resolve_closure(sys.argv[5:], trees, inside=trees, facts=facts, program=program)
 print(time.perf_counter() - start, used() - before)
 """
+
+IMPORT = (
+    "import time; t, p = time.perf_counter(), time.process_time(); import pandas; "
+    "print(time.perf_counter() - t, time.process_time() - p)"
+)
 
 Times = tuple[float, float]
 """Seconds of the clock, and of the processors."""
@@ -141,6 +150,14 @@ class Subject:
         """Start `python -c pass`."""
         return start([f"{self.venv}/{folder}/python", "-c", "pass"], self.venv.parent)
 
+    def imports(self, folder: str = "bin") -> Times:
+        """Start a program that imports pandas, and return how long that took by its own measure."""
+        words = [f"{self.venv}/{folder}/python", "-c", IMPORT]
+        env = {**os.environ, "PYTHONPATH": str(self.site)} if folder != "bin" else None  # it is no venv there
+        done = subprocess.run(words, cwd=self.venv.parent, env=env, capture_output=True, text=True, check=True)
+        clock, processor = done.stdout.split()
+        return float(clock), float(processor)
+
     def by_seed(self, *, cold: bool) -> Times:
         """Start it by the shell tool."""
         assert self.seed
@@ -161,6 +178,8 @@ class Subject:
         kinds: dict[str, Callable[[], Times]] = {
             "closure cold": lambda: self.closure(cold=True),
             "closure warm": lambda: self.closure(cold=False),
+            "import bare": lambda: self.imports("sandbox/bin"),
+            "import wrapped": self.imports,
             "bare": lambda: self.program("sandbox/bin"),
             "seed cold": lambda: self.by_seed(cold=True),
             "seed warm": lambda: self.by_seed(cold=False),
@@ -169,7 +188,10 @@ class Subject:
 
     def measure(self, *, count: bool) -> None:
         """Do one round of all kinds."""
-        for kind in (*KINDS, *(SEED_KINDS if self.seed else ())):
+        if "pandas" in VENVS[self.name] and not count:
+            self.result.runs["first import wrapped"] = [self.imports()]
+        kinds = [*KINDS, *(IMPORT_KINDS if "pandas" in VENVS[self.name] else ()), *(SEED_KINDS if self.seed else ())]
+        for kind in kinds:
             times = self.run(kind)
             if count:
                 self.result.runs.setdefault(kind, []).append(times)
@@ -182,11 +204,14 @@ def prepare(name: str, cache: Path, torch: str | None) -> Path:
     if (site / ".done").exists():
         return site
     site.mkdir(parents=True, exist_ok=True)
-    if VENVS[name]:
+    packages = VENVS[name]
+    if packages:
         command = [sys.executable, "-m", "pip", "--python", PYTHON, "install", "--quiet", "--only-binary", ":all:"]
-        if name == "torch":
-            command += ["--find-links" if os.path.isdir(str(torch)) else "--extra-index-url", str(torch)]
-        subprocess.run([*command, "--target", str(site), *VENVS[name]], check=True)
+        if name == "torch" and os.path.isdir(str(torch)):
+            packages = tuple(map(str, Path(str(torch)).glob("torch-*.whl")))
+        elif name == "torch":
+            command += ["--index-url", str(torch)]
+        subprocess.run([*command, "--target", str(site), *packages], check=True)
     (site / ".done").touch()
     return site
 
@@ -201,6 +226,10 @@ def table(data: dict[str, Any]) -> str:
             cells = [(row[kind][which] * 1e3, row[kind][f"processor {which}"] * 1e3) for kind in kinds]
             head = f"{row['elf files']} ELF files" if which == "median" else f"  lowest ({name})"
             lines.append(f"{head:<16}" + "".join(f"{f'{clock:.0f} ({cpu:.0f})':>18}" for clock, cpu in cells))
+        if "import bare" in row:
+            bare, wrapped = row["import bare"], row["import wrapped"]
+            ratios = ", ".join(f"{which} {wrapped[which] / bare[which]:.2f}" for which in bare if which != "runs")
+            lines.append(f"import of pandas in the one of {row['elf files']}, wrapped / bare: {ratios}; goal 1.05")
     for (name, kind), goal in GOALS.items():
         if name in data["venvs"]:
             figure = data["venvs"][name][kind]
@@ -220,7 +249,7 @@ def main() -> None:
     names = options.only or [name for name in VENVS if name != "torch" or options.torch]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sandbox-venv-benchmarks"
     cache.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="sandbox-venv-bench-"))
+    folder = Path(tempfile.mkdtemp(prefix="sandbox-venv-bench-"))  # not below the home: the shell tool can't do that
     try:
         workshop = Workshop(folder / "w")
         subjects = [Subject(name, prepare(name, cache, options.torch), workshop, options.seed) for name in names]

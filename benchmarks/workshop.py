@@ -17,6 +17,14 @@ PYTHON = "/usr/bin/python3"
 NO_LIBC = ["-std=gnu11", "-O2", "-ffreestanding", "-fno-stack-protector", "-fPIE", "-nostdlib", "-static-pie"]
 
 
+def link(source: str, target: str) -> None:
+    """Give a file a second name, or copy it where that can't be."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 @dataclass(frozen=True, slots=True)
 class Peer:
     """A way to start a program: a name, what it is, and the words before the program's."""
@@ -49,7 +57,7 @@ class Workshop:
         shutil.copy(self.nothing, venv / "bin" / "nothing")
         if site is not None:
             (packages,) = venv.glob("lib/python3*/site-packages")
-            shutil.copytree(site, packages, symlinks=True, dirs_exist_ok=True)
+            shutil.copytree(site, packages, symlinks=True, dirs_exist_ok=True, copy_function=link)
         return venv
 
     def wrap(
