@@ -90,8 +90,9 @@ def find_nested(
                     found.append((target, f"git's own directory, named by {entry.path}"))
             if entry.is_symlink() or entry.path in skipped:
                 continue
-            if depth and entry.name in wanted:
-                found.append((entry.path, "host tools take orders from it"))
+            if entry.name in wanted:  # those of the top are protected whole, whatever is in them
+                if depth:
+                    found.append((entry.path, "host tools take orders from it"))
             elif entry.is_dir(follow_symlinks=False):
                 venv = [] if any(is_below(path, entry.path) for path in skipped) else _venv_in(entry.path)
                 found += venv
