@@ -9,6 +9,7 @@ from ..elf import FactsCache
 from ..launch import planfile
 from ..launch.main import plan_path
 from ..state import StateDir, read_regular
+from ..venv.accounts import group_text, passwd_text
 from ..venv.record import Record, read_record
 from . import bundle
 from .build import base_of, prepare
@@ -19,13 +20,17 @@ from .roots import drop_unused, prepare_records
 
 
 def store(record: Record, state: StateDir, path: Path, compiled: Compiled) -> None:
-    """Write a compiled plan and init's code beside it."""
-    bundle_file = bundle.bundle_path(record.folder)
-    code = bundle.init_code(base_of(record))
-    if not is_own(bundle_file, code):
-        state.write_atomic(bundle_file, code)
-    name = os.fsencode(bundle_file)
-    compiled.plan.stamps += [name, planfile.stamp(name)]  # damaged or replaced, it makes the plan stale
+    """Write a compiled plan, and beside it init's code and what is mounted over the user database."""
+    beside = {
+        bundle.bundle_path(record.folder): bundle.init_code(base_of(record)),
+        record.folder / "passwd": passwd_text(record.home),
+        record.folder / "group": group_text(),
+    }
+    for file, data in beside.items():
+        if not is_own(file, data):
+            state.write_atomic(file, data)
+        name = os.fsencode(file)
+        compiled.plan.stamps += [name, planfile.stamp(name)]  # damaged or replaced, it makes the plan stale
     prepare_records(compiled.plan, record.folder, state)
     remember(record.folder, compiled.protected, state)
     state.write_atomic(path, planfile.encode(compiled.plan.sections()))

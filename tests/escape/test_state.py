@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.harness import IS_ROOT, Venv
+from tests.harness import FEATURES, IS_ROOT, Tool, User, Venv, make_project
 
 Damage = Callable[[Path], object]
 
@@ -41,9 +41,10 @@ def make_directory(path: Path) -> None:
 
 
 def make_foreign(path: Path) -> None:
-    if not IS_ROOT:
-        pytest.skip("only root can give files away")
-    os.chown(path, 12345, 12345)
+    if IS_ROOT:
+        os.chown(path, 12345, 12345)
+    else:  # only root can give files away
+        path.chmod(0o602)
 
 
 DAMAGES: dict[str, Damage] = {
@@ -60,37 +61,91 @@ DAMAGES: dict[str, Damage] = {
     "older": lambda path: path.write_bytes(path.read_bytes().replace(b"SVPLAN\r\n\1", b"SVPLAN\r\n\0")),
     "newer": lambda path: path.write_bytes(path.read_bytes().replace(b"SVPLAN\r\n\1", b"SVPLAN\r\n\2")),
 }
-FILES = ("run.plan", "record.json", "init.bin", "trusted-env")
-LOOK = (
-    "import os; print('inside', os.path.exists('/etc/shadow'), open('/proc/self/status').read().count('Seccomp:\\t2'))"
-)
+FILES = ("run.plan", "record.json", "init.bin", "trusted-env", "protected", "passwd", "group", "facts", "root")
+"""What is damaged; ``facts``: what is known of ELF files, ``root``: the C launcher's directory of mount points."""
+
+FEW, QUICK = ("run.plan", "record.json"), ("flipped", "fifo", "foreign", "newer")
+"""What `make test` tries; the rest is slow."""
+
+LOOK = """
+import os, pwd
+print('inside', os.path.exists('/etc/shadow'), open('/proc/self/status').read().count('Seccomp:\\t2'),
+      os.access('sub/.git', os.W_OK), pwd.getpwuid(os.getuid()).pw_uid == os.getuid())
+"""
+HOW: dict[str, dict[str, str]] = {"bwrap": {}, "python": {"VERBOSE": ""}, "launcher": {}}
+
+
+def start_first(venv: Venv) -> Path:
+    """Return the venv's directory in the state, with all in it that is damaged here, after a first start."""
+    (folder,) = (venv.user.home / ".local/state/sandbox-venv/venvs").iterdir()
+    venv.user.write(folder / "trusted-env", "0" * 64 + "\n", 0o600)
+    venv.user.makedirs(venv.project / "sub/.git")
+    venv.python("pass").check()
+    return folder
 
 
 @pytest.fixture
 def state(venv: Venv) -> Iterator[Path]:
-    """The venv's directory in the state, after a first start."""
-    venv.python("pass").check()
-    (folder,) = (venv.user.home / ".local/state/sandbox-venv/venvs").iterdir()
-    venv.user.write(folder / "trusted-env", "0" * 64 + "\n", 0o600)
+    folder = start_first(venv)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_damaged_state_is_refused_or_rebuilt(venv: Venv, state: Path) -> None:
-    copy = state.with_name("copy-for-test").parent.parent / "copy-for-test"
-    shutil.copytree(state, copy, symlinks=True)
-    wrong = []
-    for name in FILES:
-        for kind, damage in DAMAGES.items():
-            damage(state / name)
-            done = venv.python(LOOK, timeout=60)
-            if not ((done.status == 125 and not done.stdout) or done.stdout == "inside False 1\n"):
+def place_of(name: str, state: Path) -> Path:
+    """Return the path of what FILES call ``name``."""
+    if name == "facts":
+        return next((state.parents[1] / "facts").glob("*.sqlite*"), state.parents[1] / "facts" / "none")
+    if name == "root":
+        return next((path / "etc/passwd" for path in (state / "roots").glob("*")), state / "none")
+    return state / name
+
+
+def try_states(
+    venv: Venv, state: Path, names: tuple[str, ...], given: dict[str, str], kinds: Iterable[str] = DAMAGES
+) -> int:
+    """Damage each file in each way, start each time; return how many states that were."""
+    facts = state.parents[1] / "facts"
+    copies = {top: state.parents[1] / f"copy-for-test-{top.name}" for top in (state, facts)}
+    for top, copy in copies.items():
+        shutil.copytree(top, copy, symlinks=True)
+    wrong, count = [], 0
+    for name in names:
+        for kind in kinds:
+            path = place_of(name, state)
+            if not path.exists() or (kind in ("truncated", "empty", "flipped") and not path.stat().st_size):
+                continue
+            DAMAGES[kind](path)
+            if name == "facts":
+                (state / "run.plan").unlink()
+            count += 1
+            done = venv.python(LOOK, given=given)
+            if not ((done.status == 125 and not done.stdout) or done.stdout == "inside False 1 False True\n"):
                 wrong.append((name, kind, done))
-            shutil.rmtree(state)
-            shutil.copytree(copy, state, symlinks=True)
-            venv.user.own_tree(state)
+            for top, copy in copies.items():
+                shutil.rmtree(top)
+                shutil.copytree(copy, top, symlinks=True)
+                venv.user.own_tree(top)
+    for copy in copies.values():
+        shutil.rmtree(copy)
     assert wrong == []
     venv.python("pass").check()
+    return count
+
+
+def test_damaged_state_is_refused_or_rebuilt(venv: Venv, state: Path) -> None:
+    assert try_states(venv, state, FEW, {}, QUICK) == len(FEW) * len(QUICK)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", HOW)
+def test_any_damaged_state_is_refused_or_rebuilt(tool: Tool, user: User, how: str) -> None:
+    backend = "bwrap" if how == "bwrap" else "native"
+    tool.require(user, *FEATURES[backend])
+    venv = make_project(tool, user, backend)
+    venv.wrap().check()
+    count = try_states(venv, start_first(venv), FILES, HOW[how])
+    print(f"{how} as {user}: {count} damaged states")
+    assert count >= 60
 
 
 def test_without_the_state_directory_nothing_starts(venv: Venv, state: Path) -> None:
