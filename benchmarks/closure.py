@@ -14,6 +14,7 @@ Of each venv, in rounds over all of them, so that a noisy machine is noisy to al
 - import: `import pandas` timed by the program itself, without a sandbox and wrapped. The first one wrapped is a figure
   of its own, before the first round.
 
+On a machine that others use, too, `nice -n -15` (root) makes the clock say something.
 Files are in the page cache (a first round isn't counted). Milliseconds of the clock; in brackets, of the processors,
 which is what to look at on a busy machine. The results go to benchmarks/results/closure.json.
 """
@@ -256,7 +257,8 @@ def main() -> None:
         for number in range(options.rounds + 1):
             for subject in subjects:
                 subject.measure(count=number > 0)
-        data = {"machine": machine(), "venvs": {one.name: one.result.figures() for one in subjects}}
+        about = {**machine(), "nice": str(os.nice(0))}
+        data = {"machine": about, "venvs": {one.name: one.result.figures() for one in subjects}}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if not options.only:
