@@ -9,9 +9,8 @@ Of each venv, in rounds over all of them, so that a noisy machine is noisy to al
 - closure: a fresh interpreter resolves it, without facts (cold) and with them (warm); beyond that interpreter's own
   start, so imports, resolution and the facts' way to disk.
 - start: `python -c pass`, wrapped, native backend: no facts and no plan (cold), no plan (warm facts), a fresh plan,
-  and the program itself (bare).
-
-- import: `import pandas` timed by the program itself, without a sandbox and wrapped. The first one wrapped is a figure
+  and in a plain venv with the same packages (bare).
+- import: `import pandas` timed by the program itself, in the plain venv and wrapped. The first one wrapped is a figure
   of its own, before the first round.
 
 On a machine that others use, too, `nice -n -15` (root) makes the clock say something.
@@ -124,6 +123,7 @@ class Subject:
 
     def __init__(self, name: str, site: Path, workshop: Workshop, seed: Path | None) -> None:
         self.name, self.site = name, site
+        self.plain = workshop.venv(workshop.folder / f"{name}-plain", site)
         self.venv = workshop.wrap(name, compiled=workshop.has_c, site=site)
         self.state = workshop.folder / name / "state" / "sandbox-venv"
         self.facts = workshop.folder / f"{name}-facts"
@@ -147,15 +147,16 @@ class Subject:
         clock, processor = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
         return float(clock), float(processor)
 
-    def program(self, folder: str = "bin") -> Times:
+    def program(self, *, plain: bool = False) -> Times:
         """Start `python -c pass`."""
-        return start([f"{self.venv}/{folder}/python", "-c", "pass"], self.venv.parent)
+        venv = self.plain if plain else self.venv
+        return start([f"{venv}/bin/python", "-c", "pass"], venv.parent)
 
-    def imports(self, folder: str = "bin") -> Times:
+    def imports(self, *, plain: bool = False) -> Times:
         """Start a program that imports pandas, and return how long that took by its own measure."""
-        words = [f"{self.venv}/{folder}/python", "-c", IMPORT]
-        env = {**os.environ, "PYTHONPATH": str(self.site)} if folder != "bin" else None  # it is no venv there
-        done = subprocess.run(words, cwd=self.venv.parent, env=env, capture_output=True, text=True, check=True)
+        venv = self.plain if plain else self.venv
+        words = [f"{venv}/bin/python", "-c", IMPORT]
+        done = subprocess.run(words, cwd=venv.parent, capture_output=True, text=True, check=True)
         clock, processor = done.stdout.split()
         return float(clock), float(processor)
 
@@ -179,9 +180,9 @@ class Subject:
         kinds: dict[str, Callable[[], Times]] = {
             "closure cold": lambda: self.closure(cold=True),
             "closure warm": lambda: self.closure(cold=False),
-            "import bare": lambda: self.imports("sandbox/bin"),
+            "import bare": lambda: self.imports(plain=True),
             "import wrapped": self.imports,
-            "bare": lambda: self.program("sandbox/bin"),
+            "bare": lambda: self.program(plain=True),
             "seed cold": lambda: self.by_seed(cold=True),
             "seed warm": lambda: self.by_seed(cold=False),
         }
