@@ -1,7 +1,7 @@
 """Run in the child: restricts itself as argv[2] says, tries what argv[3:] names, prints a line for each.
 
-`ok` or the name of the error. argv[1] is a descriptor to be put in the place of 0 before, or -1. The module under
-test is read from descriptor 9 (it isn't visible inside).
+`ok` or the name of the error. argv[1] is a descriptor to be put in the place of 0 before, or -1. The package that
+holds the module under test is read from descriptor 9 (it isn't visible inside).
 """
 # mypy: ignore-errors
 
@@ -11,13 +11,12 @@ import os
 import signal
 import socket
 import sys
-import types
 
 with open(9, encoding="utf-8", closefd=False) as file:
     source = file.read()
 os.close(9)
-landlock = types.ModuleType("landlock")
-exec(compile(source, "landlock.py", "exec"), landlock.__dict__)
+exec(compile(source, "inside", "exec"), {})
+landlock = sys.modules["inside.landlock"]
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.prctl(38, 1, 0, 0, 0)

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from sandbox_venv.launch.inside import landlock
+from sandbox_venv.plan import bundle
 from tests.harness import User
 from tests.support.base import system_python
 
@@ -50,7 +51,9 @@ class Sandbox:
             more = ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--chdir", "/tmp", "--die-with-parent"]
             command = [str(BWRAP), *binds, *more, "--", *command]
         as_user = {} if self.user.is_root else {"user": self.user.uid, "group": self.user.gid, "extra_groups": []}
-        source = os.open(landlock.__file__, os.O_RDONLY)
+        source = os.memfd_create("source")
+        os.write(source, bundle.bundle_source().removesuffix(bundle._FOOT).encode())
+        os.lseek(source, 0, os.SEEK_SET)
         try:
             done = subprocess.run(
                 command, stdin=stdin or subprocess.DEVNULL, stdout=stdout or subprocess.DEVNULL, stderr=subprocess.PIPE,
