@@ -104,8 +104,25 @@ def launcher_text(interpreter: Path, code: Path, folder: Path, name: str) -> byt
 
 
 def looks_like_launcher(data: bytes) -> bool:
-    """Tell whether some tool of this kind wrote ``data``. A guess: nothing is trusted for it."""
+    """Tell whether some tool of this kind wrote ``data``. A guess: nothing is trusted for it.
+
+    It must hold for the launchers of every release: wrapping again with a newer one tells them from originals by it.
+    """
     return _CALL.search(data) is not None and b"sandbox_venv.launch.main" in data
+
+
+def named_in(data: bytes) -> tuple[bytes, bytes] | None:
+    """Return the plan directory and the name that a launcher has written into it, None where it is none."""
+    match = _CALL.search(data)
+    if match is None or not looks_like_launcher(data):
+        return None
+    import ast
+
+    try:
+        folder, name = ast.literal_eval(match[1].decode("ascii")), ast.literal_eval(match[2].decode("ascii"))
+    except (ValueError, SyntaxError):
+        return None
+    return folder, name
 
 
 def read_launcher(path: Path) -> tuple[bytes, bytes] | None:
@@ -113,17 +130,7 @@ def read_launcher(path: Path) -> tuple[bytes, bytes] | None:
 
     For people's eyes (doctor) only: a file can say anything.
     """
-    import ast
-
     try:
-        data = read_regular(path, MAX_LAUNCHER)
+        return named_in(read_regular(path, MAX_LAUNCHER))
     except (OSError, ValueError):
         return None
-    match = _CALL.search(data)
-    if match is None or not looks_like_launcher(data):
-        return None
-    try:
-        folder, name = ast.literal_eval(match[1].decode("ascii")), ast.literal_eval(match[2].decode("ascii"))
-    except (ValueError, SyntaxError):
-        return None
-    return folder, name

@@ -14,7 +14,7 @@ from . import files
 from .activate import strip_block
 from .base import NAME
 from .inspect import is_script
-from .launchers import MAX_LAUNCHER, launcher_texts, looks_like_launcher
+from .launchers import MAX_LAUNCHER, launcher_texts, named_in
 from .record import Found, Record
 
 MAX_SCRIPT = 1 << 20
@@ -107,15 +107,14 @@ def is_ours(bin_fd: int, name: str, record: Record) -> bool:
 def is_launcher(tree: Tree, name: str, record: Record | None) -> bool:
     """Tell whether ``bin/name`` stands for an original that is apart.
 
-    Where the record is lost, or the copy of the tool that C launchers were made from, the file's own word counts if it
-    has an original apart: only to choose which of two untrusted files is the original, and both run sandboxed.
+    Another release writes other launchers, and without the record, or the copy of the tool that they were made from, it
+    can't be said how they look. So the file's own word counts if it names this venv and has an original apart: only to
+    choose which of two untrusted files is the original, and both run sandboxed.
     """
     if record is not None and is_ours(tree.bin, name, record):
         return True
-    if record is not None and os.path.isdir(record.code):
-        return False
-    data = files.read_file(tree.bin, name, MAX_LAUNCHER)
-    if data is None or not looks_like_launcher(data):
+    named = named_in(files.read_file(tree.bin, name, MAX_LAUNCHER) or b"")
+    if named is None or named[1] != os.fsencode(name) or (record is not None and named[0] != bytes(record.folder)):
         return False
     return name == SHELL or files.exists(tree.originals, name)
 

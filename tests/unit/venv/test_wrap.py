@@ -12,7 +12,7 @@ import pytest
 from sandbox_venv.errors import SandboxError
 from sandbox_venv.state import StateDir
 from sandbox_venv.toolcode import tool_interpreter
-from sandbox_venv.venv import find_record, inspect_venv, unwrap_venv, wrap_venv
+from sandbox_venv.venv import find_record, inspect_venv, launchers, unwrap_venv, wrap_venv
 from sandbox_venv.venv.accounts import group_text, passwd_text
 from sandbox_venv.venv.executable import EXECUTABLE, MAGIC, ROOM
 from sandbox_venv.venv.launchers import launcher_text, read_launcher
@@ -108,6 +108,25 @@ def test_without_the_copy_of_the_tool_no_c_launcher_is_taken_for_an_original(
         monkeypatch.setattr(StateDir, "install_code", lambda _: copies[1])
         wrap_venv(venv, state=state)
         assert (venv / "bin" / "pip").read_bytes().startswith(b"\x7fELF1")
+        assert (venv / "sandbox" / "bin" / "pip").read_bytes() == before["bin/pip"][1]
+    unwrap_venv(venv, state)
+    assert snapshot(venv) == before
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_launchers_of_another_release_are_not_taken_for_originals(
+    state: StateDir, venv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: bool
+) -> None:
+    """Its stubs are other text; that both end in the same call is all that is known of them."""
+    before = snapshot(venv)
+    with monkeypatch.context() as other:
+        other.setattr(launchers, "_BODY", "# of another release\n" + launchers._BODY)
+        wrap_venv(venv, state=state)
+    assert b"another release" in (venv / "bin" / "pip").read_bytes()
+    if again:
+        monkeypatch.setattr(StateDir, "install_code", lambda _: tmp_path / "newer")
+        wrap_venv(venv, state=state)
+        assert b"another release" not in (venv / "bin" / "pip").read_bytes()
         assert (venv / "sandbox" / "bin" / "pip").read_bytes() == before["bin/pip"][1]
     unwrap_venv(venv, state)
     assert snapshot(venv) == before
