@@ -51,7 +51,7 @@ def add_block(name: str, text: bytes, folder: Path) -> bytes:
 
 
 def strip_block(text: bytes) -> bytes:
-    """Return a script's own text: what :func:`add_block` was given."""
-    start = text.find(BEGIN)
+    """Return a script's own text: what :func:`add_block` was given, whatever marks are in it."""
+    start = text.rfind(BEGIN)
     end = text.find(END, start)
     return text if start < 0 or end < 0 else text[:start] + text[end + len(END) :]

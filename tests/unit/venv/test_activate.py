@@ -8,10 +8,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sandbox_venv.venv.activate import STUB, add_block, strip_block
+from sandbox_venv.venv.activate import BEGIN, STUB, add_block, strip_block
 
 SHELLS = {
     "sh": ("activate", ". {} && deactivate_sandbox"),
@@ -23,7 +23,9 @@ SHELLS = {
 TRICKY = ["plain", "a b", "$HOME`id`", "'\"\\", "\udcff", "new\nline", "!x!!", "-n", "*?[a]{b,c}", "é~#;&|"]
 
 
-@given(text=st.binary(), folder=st.binary(min_size=1))
+@given(text=st.binary(), folder=st.binary(min_size=1).filter(lambda path: b"sandbox-venv" not in path))
+@example(text=BEGIN, folder=b"x")
+@example(text=BEGIN[:-1], folder=b"x")
 @pytest.mark.parametrize("name", ["activate", "activate.fish", "activate.csh", "activate.nu"])
 def test_what_was_there_can_be_had_back(name: str, text: bytes, folder: bytes) -> None:
     own = strip_block(text)
