@@ -169,7 +169,7 @@ def test_explain_prints_a_command_line_that_runs_as_it_is(shared_venv: Venv, exe
     assert program == "bwrap"
     if executor == "native":
         line = f"{venv.tool.command} bwrap {arguments}"
-    done = run_as(venv.user, ["/bin/sh", "-c", line], cwd=venv.project, env={"TOKEN": "x"})
+    done = run_as(venv.user, ["/bin/bash", "-c", line], cwd=venv.project, env={"TOKEN": "x"})
     assert done.stdout == f"{venv.path} {venv.project} it's ${{HOME}} `x` False\nFalse False\n", done
     assert "Read-only file system" in done.stderr
     assert (venv.project / "by-hand").exists()

@@ -116,7 +116,7 @@ def test_screens_are_as_reviewed(venv: Venv) -> None:
         if os.environ.get("UPDATE_GOLDEN"):
             GOLDEN.mkdir(exist_ok=True)
             path.write_text(text)
-        if text != path.read_text():
+        if text.split() != path.read_text().split():  # where a line folds depends on how long this machine's paths are
             wrong.append(f"--- {path.name}\n{text}")
     assert not wrong, "\n".join(wrong)
 

@@ -132,7 +132,7 @@ def tellings(told: list[bytes]) -> list[bytes]:
 def known(parts: Parts, help_text: str) -> bool:
     """Say whether a bwrap knows all of the options."""
     inside = [word for part in parts if isinstance(part, Arguments) for word in part.options]
-    return all(word in help_text for word in (*parts, *inside) if word in TABLE_NAMES)
+    return all(word in help_text for word in (*parts, *inside) if isinstance(word, str) and word in TABLE_NAMES)
 
 
 def test_same_view_or_same_refusal(tool: Tool, user: User) -> None:
