@@ -83,6 +83,10 @@ def spawn(plan: Plan, options: Sequence[bytes], config: Config, descriptors: Seq
     pid = os.fork()
     if pid == 0:
         try:
+            if b"shelter" in plan.meta:
+                from . import shelter
+
+                shelter.enter(options)
             for fd in passed:
                 os.set_inheritable(fd, True)
             os.execve(argv[0], argv, {})

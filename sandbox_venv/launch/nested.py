@@ -6,6 +6,7 @@ was compiled (further down, too) is in its slots anyway.
 
 from __future__ import annotations
 
+from .inside.system import modes as stat
 from .inside.system import os
 
 TYPE_CHECKING = False
@@ -16,6 +17,9 @@ FOLDERS = 128
 ENTRIES = 4096
 DEPTH = 4
 SETTINGS = b"pyvenv.cfg"
+
+SEARCH, READ = 0o100, 0o500
+"""Bits of a directory's mode"""
 
 ENOENT, EACCES, ENOTDIR, ELOOP = 2, 13, 20, 40  # errno(3)
 PASSING = (ENOENT, EACCES, ENOTDIR, ELOOP)
@@ -44,9 +48,13 @@ def find(project: bytes, names: Container[bytes], skip: Container[bytes]) -> lis
     found: list[bytes] = []
     queue = [(project, 0)]
     entries = ENTRIES
+    root = os.geteuid() == 0  # reads what no program inside can
     for folder, depth in queue:  # it grows while it is read
         below = []
         venv = False
+        if root and depth and is_closed(folder, READ):
+            found.append(folder)
+            continue
         try:
             with os.scandir(folder) as items:
                 for item in items:
@@ -85,9 +93,20 @@ def closed_above(path: bytes) -> bytes:
     for at in range(1, len(path)):
         if path[at] == ord("/"):
             folder = path[:at]
+            if is_closed(folder, SEARCH):
+                return folder
             if not os.access(folder, os.X_OK):
-                return folder if is_own(folder) else b""
+                return b""
     return b""
+
+
+def is_closed(folder: bytes, needed: int) -> bool:
+    """Tell whether this user owns a directory and its mode forbids what is needed: to root, too, inside a sandbox."""
+    try:
+        status = os.lstat(folder)
+    except OSError:
+        return False
+    return status.st_uid == os.geteuid() and stat.S_ISDIR(status.st_mode) and status.st_mode & needed != needed
 
 
 def git_directory(path: bytes, project: bytes) -> bytes:

@@ -132,6 +132,11 @@ class Slots:
                     self.skip.add(second)
 
     def _bind(self, kind: bytes, source: bytes, target: bytes) -> None:
+        if kind.endswith(b"-try") and os.geteuid() == 0 and source.startswith(self.project + b"/"):
+            closed = nested.closed_above(source)  # to root, too, once it has no capabilities
+            if closed:
+                self._keep_closed(closed)
+                return
         try:
             fd = open_path(source)
         except OSError as error:

@@ -34,7 +34,14 @@ MASKED = (
     "/proc/modules",
     "/proc/locks",
 )
-MASKED_FOR_ROOT = ("/proc/slabinfo", "/proc/vmallocinfo", "/proc/pagetypeinfo", "/proc/kpagecount", "/proc/kpageflags")
+MASKED_FOR_ROOT = (
+    "/proc/slabinfo",
+    "/proc/vmallocinfo",
+    "/proc/pagetypeinfo",
+    "/proc/kpagecount",
+    "/proc/kpageflags",
+    "/proc/kpagecgroup",
+)
 """Closed to ordinary users anyway: a mount less for them."""
 READ_ONLY = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi", "/proc/scsi")
 

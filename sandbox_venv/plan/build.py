@@ -244,7 +244,10 @@ def prepare(
     stamps += [name for path in user.tools for name in (path, os.path.realpath(path))]
     policy = add_presets(user, read_policy(), subject.home)
     stamps += PROXY_PATHS if user.bus_calls else ()
-    return subject, compile_plan(subject, request, policy, seccomp, facts, stamps)
+    compiled = compile_plan(subject, request, policy, seccomp, facts, stamps)
+    if backend == "bwrap" and probe.bwrap_version() < SAFE_MOUNT_POINTS and probe.mount_api() and not find_obstacle():
+        compiled.plan.meta[b"shelter"] = b"1"  # launch/shelter.py
+    return subject, compiled
 
 
 def add_presets(user: UserOptions, policy: Policy, home: str) -> Policy:

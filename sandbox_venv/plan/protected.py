@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import SandboxError
-from ..launch.nested import EACCES, git_directory, is_own
+from ..launch.nested import READ, git_directory, is_closed
 from ..state import StateDir, read_regular
 from .expose import is_below
 
@@ -76,11 +76,12 @@ def find_nested(
     queue = [(project, 0)]
     while queue and budget > 0:
         folder, depth = queue.pop(0)
+        if depth and is_closed(os.fsencode(folder), READ):
+            found.append((folder, CLOSED))
+            continue
         try:
             entries = list(os.scandir(folder))
-        except OSError as error:
-            if depth and error.errno == EACCES and is_own(os.fsencode(folder)):
-                found.append((folder, CLOSED))
+        except OSError:
             continue
         budget -= len(entries)
         for entry in entries:

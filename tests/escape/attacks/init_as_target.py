@@ -64,5 +64,8 @@ def twin():
 
 
 def check(lab: Lab, got: Got) -> None:
-    assert got.attack.value == [[], True], got.attack
+    done, alive = got.attack.value
+    if lab.venv.user.is_root:  # owns what can't be dumped, too: sees numbers and names there, nothing behind them
+        done = [item for item in done if item[0] not in ("fd", "ns", "oom_score_adj")]
+    assert (done, alive) == ([], True), got.attack
     assert got.twin is not None and got.twin.value == 9

@@ -9,7 +9,7 @@ def attack():
     with open("/proc/self/maps") as file:
         paths |= {line.split(None, 5)[5].strip() for line in file if "/" in line}
     opened = []
-    for path in paths:
+    for path in sorted(paths):
         if not path.startswith("/"):
             continue
         for flags in (os.O_WRONLY, os.O_RDWR, os.O_WRONLY | os.O_TRUNC):
