@@ -38,9 +38,6 @@ def twin():
 
 
 def check(lab: Lab, got: Got) -> None:
-    harmless = ["sched"]  # "0" there resets counters
-    if lab.venv.user.is_root:
-        harmless.append("loginuid")  # the kernel lets root name its own audit id once; it says nothing outside
     harmless = ("/sched", "/loginuid") if lab.venv.user.is_root else ("/sched",)  # counters; an id for the audit's log
     assert [name for name in got.attack.value if not name.endswith(harmless)] == [], got.attack
     assert got.twin is not None and got.twin.value == "mine\n"
