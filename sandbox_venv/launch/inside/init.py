@@ -174,12 +174,12 @@ def run(config: Config, landlock: ModuleType | None, before_exec: Callable[[], N
         harden()
         if landlock is not None and (config.nested or not landlock.restrict_reopen()):
             landlock.scope()
+        os.chdir("/")  # before the program is there: what fails now starts none
         program = start_program(config, before_exec)
     except Stop as stop:
         fail(config, stop)
     except OSError as error:
         fail(config, Stop(FAILED_LIMITS, error.errno or 22, b"prepare sandbox: " + why(error)))
-    os.chdir("/")
     serve(config, program)
 
 
