@@ -17,17 +17,28 @@ HOST = {"net", "time", "time_for_children"}
 
 
 def mounts():
-    """Return the mounts that lie on top: mount point, root, options, tags, kind."""
+    """Return the mounts that can be reached: mount point, root, options, tags, kind."""
     lines = []
     with open("/proc/self/mountinfo") as file:
         for line in file:
             left, _, right = line.partition(" - ")
             lines.append((left.split(), right.split()[0]))
-    covered = {(fields[1], fields[4]) for fields, _ in lines}
+    parents = {fields[0]: (fields[1], fields[4]) for fields, _ in lines}
+
+    def is_hidden(number):
+        """Whether another one lies on it, on a directory above its mount point, or hides what it is mounted in."""
+        return (number, parents[number][1]) in parents.values() or is_cut_off(number)
+
+    def is_cut_off(number):
+        parent, point = parents[number]
+        return parent in parents and (
+            any(up == parent and point.startswith(other + "/") for up, other in parents.values()) or is_cut_off(parent)
+        )
+
     return [
         [fields[4], "/" if kind == "tmpfs" else fields[3], sorted(fields[5].split(",")), fields[6:], kind]
         for fields, kind in lines
-        if (fields[0], fields[4]) not in covered
+        if not is_hidden(fields[0])
     ]
 
 
