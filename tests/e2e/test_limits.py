@@ -157,6 +157,7 @@ def group() -> Iterator[Group]:
     found.remove()
 
 
+@pytest.mark.full
 def test_an_out_of_memory_kill_is_explained_in_one_line(shared_venv: Venv, group: Group) -> None:
     venv = shared_venv
     line = r"sandbox-venv: the program was killed, it seems for want of memory: (\d) such kill\(s\) in cgroup "
@@ -180,6 +181,7 @@ def test_an_out_of_memory_kill_is_explained_in_one_line(shared_venv: Venv, group
     assert (done.status, done.stderr) == (-signal.SIGKILL, "")
 
 
+@pytest.mark.full
 def test_a_fork_bomb_and_a_filler_of_tmp_are_held_by_a_cgroup(shared_venv: Venv, group: Group) -> None:
     """What fills a tmpfs isn't freed by killing the program, so init or the launcher may be killed, too."""
     with group:
