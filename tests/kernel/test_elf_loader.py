@@ -81,6 +81,32 @@ def test_system_files_resolve_as_the_loader_does():
     assert_equal(elf_files(["/usr/bin", "/usr/sbin", "/usr/lib/git-core", "/usr/lib/python3"])[:ENOUGH])
 
 
+UNMERGED = """
+from tests.kernel.test_elf_loader import *
+import os
+assert not os.path.islink("/lib") and not os.path.exists("/usr/lib/os-release")
+paths = elf_files(["/usr/bin"])[:60]
+assert_equal(paths)
+print({os.path.dirname(found) for one in ours(paths).values() for found in one.values() if found})
+"""
+
+
+def test_system_files_resolve_as_the_loader_does_where_usr_is_not_merged():
+    """The machine's own files laid out as before the merge of /usr: /lib and /bin are directories of their own."""
+    need("bwrap")
+    layout = [word for name in ("lib", "lib64", "bin", "sbin") for word in ("--ro-bind", f"/usr/{name}", f"/{name}")]
+    hidden = [word for name in ("lib", "lib64") for word in ("--tmpfs", f"/usr/{name}")]
+    shown = ["--ro-bind", "/usr", "/usr", *layout, *hidden]
+    root = os.getcwd()
+    prefixes = [path for path in (sys.prefix, sys.base_prefix) if path != "/usr"]
+    for path in dict.fromkeys((root, *prefixes, os.path.dirname(os.__file__), "/etc")):
+        shown += ["--ro-bind", path, path]
+    command = ["bwrap", *shown, "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--chdir", root]
+    done = subprocess.run([*command, sys.executable, "-c", UNMERGED], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert f"'/lib/{os.uname().machine}-linux-gnu'" in done.stdout
+
+
 @pytest.mark.registry
 @pytest.mark.slow
 def test_five_hundred_files_of_wheels_and_of_the_system_resolve_as_the_loader_does(wheels: Path):
