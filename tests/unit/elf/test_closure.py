@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from sandbox_venv.elf import Closure, Dlopened, FactsCache, resolve_closure
+from sandbox_venv.elf.files import read_facts
 from sandbox_venv.elf.findings import Library
+from sandbox_venv.elf.parse import ElfFacts
 from sandbox_venv.elf.system import system_library_directories
 from tests.unit.elf.elves import build
 from tests.unit.elf.scenarios import lib
@@ -195,6 +197,27 @@ def test_facts_from_the_cache_give_the_same_closure(host: Host, tmp_path: Path):
     for _ in range(2):
         with FactsCache(tmp_path / "cache") as cache:
             assert host.resolve(facts=cache) == plain
+
+
+def test_facts_that_one_venv_read_serve_the_next(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    lib(host.system / "libsv1.so")
+    build(host.site / "a.so", needed=["libsv1.so"], runpath=str(host.system))
+    monkeypatch.setattr("sandbox_venv.elf.facts.SETTLED_NS", 0)
+    read: list[str] = []
+
+    def note(real: str) -> ElfFacts | str:
+        read.append(real)
+        return read_facts(real)
+
+    monkeypatch.setattr("sandbox_venv.elf.files.read_facts", note)
+    with FactsCache(tmp_path / "cache") as cache:
+        host.resolve(facts=cache)
+    assert str(host.system / "libsv1.so") in read
+    build(host.site / "b.so", needed=["libsv1.so", "libm.so.6"], runpath=str(host.system))
+    read.clear()
+    with FactsCache(tmp_path / "cache") as cache:
+        assert str(host.system / "libsv1.so") in {item.path for item in host.resolve(facts=cache).libraries}
+    assert {os.path.basename(path) for path in read} <= {"b.so", "libm.so.6"}
 
 
 def test_same_files_give_the_same_closure(host: Host):
