@@ -4,7 +4,7 @@ Every wrapper takes bytes and numbers, and raises ``OSError(errno, strerror, pat
 header (``linux/...`` as in include/uapi) or manual page. x86_64 and aarch64 are known; system calls from 424
 on have the same number on both (asm-generic/unistd.h).
 
-HOT: this runs before each program start. Nothing but os and what `inside/ffi.py` needs may be imported here.
+Hot: nothing but `inside/system.py` and `inside/ffi.py` may be imported here.
 """
 
 from __future__ import annotations
@@ -16,16 +16,13 @@ from .inside.system import os
 AT_FDCWD = -100  # linux/fcntl.h
 AT_EMPTY_PATH = 0x1000
 AT_RECURSIVE = 0x8000
-AT_SYMLINK_NOFOLLOW = 0x100
 
 O_PATH_CLOEXEC = os.O_PATH | os.O_CLOEXEC
 O_PATH_NOFOLLOW = os.O_PATH | os.O_CLOEXEC | os.O_NOFOLLOW
 O_PATH_DIRECTORY = os.O_PATH | os.O_CLOEXEC | os.O_DIRECTORY
 
-RESOLVE_NO_XDEV = 0x01  # linux/openat2.h
-RESOLVE_NO_MAGICLINKS = 0x02
+RESOLVE_NO_MAGICLINKS = 0x02  # linux/openat2.h
 RESOLVE_NO_SYMLINKS = 0x04
-RESOLVE_BENEATH = 0x08
 RESOLVE_IN_ROOT = 0x10
 
 CLONE_NEWNS = 0x00020000  # linux/sched.h
@@ -44,7 +41,6 @@ MS_NODEV = 4
 MS_NOEXEC = 8
 MS_REMOUNT = 32
 MS_BIND = 4096
-MS_MOVE = 8192
 MS_REC = 16384
 MS_SILENT = 32768
 MS_PRIVATE = 1 << 18
@@ -57,7 +53,6 @@ MOVE_MOUNT_T_EMPTY_PATH = 0x40
 MOUNT_ATTR_RDONLY = 0x1
 MOUNT_ATTR_NOSUID = 0x2
 MOUNT_ATTR_NODEV = 0x4
-MOUNT_ATTR_NOEXEC = 0x8
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PR_SET_DUMPABLE = 4
@@ -67,7 +62,6 @@ PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
-PR_CAP_AMBIENT_CLEAR_ALL = 4
 SECCOMP_MODE_FILTER = 2  # linux/seccomp.h
 _LINUX_CAPABILITY_VERSION_3 = 0x20080522  # linux/capability.h
 CAP_LAST_CAP = 40
