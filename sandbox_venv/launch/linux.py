@@ -68,6 +68,13 @@ CAP_LAST_CAP = 40
 RLIMIT_CORE = 4  # asm-generic/resource.h
 RLIMIT_NOFILE = 7
 
+DEVICES = (b"null", b"zero", b"full", b"random", b"urandom", b"tty")  # what a program expects below /dev
+DEVICE_LINKS = (
+    (b"/proc/self/fd/0", b"stdin"), (b"/proc/self/fd/1", b"stdout"), (b"/proc/self/fd/2", b"stderr"),
+    (b"/proc/self/fd", b"fd"), (b"/proc/kcore", b"core"), (b"pts/ptmx", b"ptmx"),
+)  # fmt: skip
+DEVPTS_OPTIONS = b"newinstance,ptmxmode=0666,mode=620"  # Documentation/filesystems/devpts.rst
+
 _X86_64 = {"capget": 125, "capset": 126, "clone": 56, "pivot_root": 155}
 _AARCH64 = {"capget": 90, "capset": 91, "clone": 220, "pivot_root": 41}
 NR = {"x86_64": _X86_64, "aarch64": _AARCH64}.get(os.uname().machine, {})

@@ -33,11 +33,6 @@ MOST_DESCRIPTORS = 64  # so that it works under `ulimit -n 100`
 
 _INSIDE = linux.RESOLVE_IN_ROOT | linux.RESOLVE_NO_SYMLINKS | linux.RESOLVE_NO_MAGICLINKS
 _CLONE = linux.OPEN_TREE_CLONE | linux.OPEN_TREE_CLOEXEC | linux.AT_RECURSIVE
-_DEVICES = (b"null", b"zero", b"full", b"random", b"urandom", b"tty")
-_LINKS = (
-    (b"/proc/self/fd/0", b"stdin"), (b"/proc/self/fd/1", b"stdout"), (b"/proc/self/fd/2", b"stderr"),
-    (b"/proc/self/fd", b"fd"), (b"/proc/kcore", b"core"), (b"pts/ptmx", b"ptmx"),
-)  # fmt: skip
 
 
 class Unfit(Exception):
@@ -272,18 +267,17 @@ class Root:
         """Make the devices that any program expects, on a tmpfs."""
         self.mount(target, b"tmpfs", linux.MS_NOSUID | linux.MS_NODEV, b"mode=0755")
         top = self.open(target)
-        devices = [(b"/dev/" + name, name) for name in _DEVICES]
+        devices = [(b"/dev/" + name, name) for name in linux.DEVICES]
         if self.terminal:
             devices.append((self.terminal, b"console"))
         for source, name in devices:
             os.mknod(name, S_IFREG | 0o444, dir_fd=top)
             self.attach(linux.AT_FDCWD, source, WITH_DEVICES, top, name)
-        for text, name in _LINKS:
+        for text, name in linux.DEVICE_LINKS:
             os.symlink(text, name, dir_fd=top)
         os.mkdir(b"shm", 0o755, dir_fd=top)
         os.mkdir(b"pts", 0o755, dir_fd=top)
         os.fchdir(top)
-        options = b"newinstance,ptmxmode=0666,mode=620"
-        linux.mount(b"devpts", b"pts", b"devpts", linux.MS_NOSUID | linux.MS_NOEXEC, options)
+        linux.mount(b"devpts", b"pts", b"devpts", linux.MS_NOSUID | linux.MS_NOEXEC, linux.DEVPTS_OPTIONS)
         os.fchdir(self.fd)
         os.close(top)

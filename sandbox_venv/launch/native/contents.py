@@ -123,15 +123,6 @@ class Dev(Mounted):
     __slots__ = ("console", "nodes")
     fstype = b"tmpfs"
     flags = linux.MS_NOSUID | linux.MS_NODEV
-    devices = (b"null", b"zero", b"full", b"random", b"urandom", b"tty")
-    links = (
-        (b"/proc/self/fd/0", b"stdin"),
-        (b"/proc/self/fd/1", b"stdout"),
-        (b"/proc/self/fd/2", b"stderr"),
-        (b"/proc/self/fd", b"fd"),
-        (b"/proc/kcore", b"core"),
-        (b"pts/ptmx", b"ptmx"),
-    )
 
     def describe(self) -> bytes:
         return b"make a device directory on %s" % self.dest
@@ -140,7 +131,7 @@ class Dev(Mounted):
         return b"mode=0755"
 
     def prepare(self, setup: Setup) -> None:
-        paths = [(name, b"/dev/" + name) for name in self.devices]
+        paths = [(name, b"/dev/" + name) for name in linux.DEVICES]
         if setup.options.terminal:
             paths.append((b"console", setup.options.terminal))
         self.nodes = [(name, setup.sources.open(path, WITH_DEVICES)) for name, path in paths]
@@ -154,13 +145,13 @@ class Dev(Mounted):
             os.mknod(name, 0o100444, dir_fd=top)
             setup.sources.attach(source, top, name)
             source.close()
-        for target, name in self.links:
+        for target, name in linux.DEVICE_LINKS:
             os.symlink(target, name, dir_fd=top)
         os.mkdir("shm", 0o755, dir_fd=top)
         os.mkdir("pts", 0o755, dir_fd=top)
         pts = os.open("pts", linux.O_PATH_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
         flags = linux.MS_NOSUID | linux.MS_NOEXEC
-        mount_on(pts, b"devpts", flags, b"newinstance,ptmxmode=0666,mode=620", self.dest + b"/pts")
+        mount_on(pts, b"devpts", flags, linux.DEVPTS_OPTIONS, self.dest + b"/pts")
         os.close(pts)
         os.close(top)
 
