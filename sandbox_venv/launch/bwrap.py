@@ -31,7 +31,8 @@ def memory_file(data: bytes) -> int:
 def arguments(plan: Plan, options: Sequence[bytes], config: Config, passed: list[int]) -> tuple[list[bytes], int, int]:
     """Return bwrap's argv and the pipe of its --info-fd; the descriptors that it needs are added to ``passed``."""
     reader, writer = os.pipe()
-    option_list = [*options, b"--as-pid-1", b"--info-fd", b"%d" % writer]
+    # Named, a directory that can't be entered ends bwrap; else it goes on where it is. Init enters the program's own.
+    option_list = [*options, b"--chdir", b"/", b"--as-pid-1", b"--info-fd", b"%d" % writer]
     # The reading end goes along: without it, a launcher that is killed now would end bwrap by a broken pipe while its
     # child waits for it, for ever. Init closes it.
     passed += [reader, writer]
