@@ -1,6 +1,6 @@
 """Backend ``native`` for a plan: its options by direct system calls, init as the forked launcher itself.
 
-Hot: ``os`` and ``ctypes`` only. What bwrap does for its command after the set-up is done here for init, but for the
+Hot, as `linux`. What bwrap does for its command after the set-up is done here for init, but for the
 filters, which are the program's alone.
 """
 
@@ -44,12 +44,7 @@ def spawn(plan: Plan, options: list[bytes], config: Config) -> int:
 
 def become_init(plan: Plan, parsed: native.Options, config: Config) -> None:
     """Be PID 1 of the sandbox that was set up; never returns."""
-
-    def load_filters() -> None:
-        for program in (*parsed.seccomp, plan.seccomp_allow, plan.seccomp_deny):
-            if program:
-                linux.seccomp_filter(program)
-
+    filters = (*parsed.seccomp, plan.seccomp_allow, plan.seccomp_deny)
     wipe_environ_block()
     if parsed.block_fd >= 0:
         native.wait_for_byte(parsed.block_fd)
@@ -57,4 +52,4 @@ def become_init(plan: Plan, parsed: native.Options, config: Config) -> None:
         os.setsid()
     linux.raise_ambient(parsed.caps)
     config.verify = []  # native attaches by descriptor
-    init.run(config, landlock, load_filters)
+    init.run(config, landlock, lambda: linux.seccomp_filters(filters))

@@ -13,6 +13,10 @@ from .inside import ffi
 from .inside.ffi import declare, failure, get_errno
 from .inside.system import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 AT_FDCWD = -100  # linux/fcntl.h
 AT_EMPTY_PATH = 0x1000
 AT_RECURSIVE = 0x8000
@@ -133,6 +137,13 @@ def seccomp_filter(prog: bytes) -> None:
     fprog = (len(prog) // 8).to_bytes(8, "little") + u64(ffi.addressof(array))  # struct sock_fprog, padded
     if _prctl_pointer(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, fprog, 0, 0) < 0:
         raise failure()
+
+
+def seccomp_filters(programs: Iterable[bytes]) -> None:
+    """Apply programs in order; empty ones are none."""
+    for program in programs:
+        if program:
+            seccomp_filter(program)
 
 
 def set_dumpable(dumpable: bool) -> None:

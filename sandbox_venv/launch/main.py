@@ -1,7 +1,7 @@
 """The start of a wrapped entry point: plan, checks, slots, backend, wait.
 
-Hot: before the program only ``os``, ``sys`` and (native) ``ctypes`` are imported. A stale or missing plan is the
-only reason to import the cold half.
+Hot: before the program nothing is imported but what is built into the interpreter, this package's own modules and, on
+native, ``_ctypes``. A stale or missing plan is the only reason to import the cold half.
 """
 
 from __future__ import annotations
@@ -156,9 +156,8 @@ class Session:
 
     def options(self) -> list[bytes]:
         """Return the whole list of bubblewrap options; opens the slots' sources."""
-        self.slots = self.new_slots()
         try:
-            self.slots.fill(self.plan.slots)
+            self._fill_slots()
         except slots.TooManyError:
             self._compile_again()
         closing = outside.add(self.plan, self.slots, self.argv, self.cwd)
@@ -176,18 +175,22 @@ class Session:
         """Return slots that nothing is in yet."""
         return slots.Slots(self.plan.protect, self.plan.meta.get(b"nested-names", b"").split(b"\1"))
 
+    def _fill_slots(self) -> None:
+        """Fill the plan's slots anew: an attempt before may have left some open."""
+        self.slots.close()
+        self.slots = self.new_slots()
+        self.slots.fill(self.plan.slots)
+
     def _compile_again(self) -> None:
         """Compile the plan with all that there is to protect by now, and fill its slots."""
         meta = self.plan.meta
-        self.slots.close()
         try:
             os.unlink(plan_path(meta[b"dir"], meta[b"kind"], meta[b"variant"]))
         except FileNotFoundError:
             pass
         self.plan = load(meta[b"dir"], meta[b"kind"], meta[b"variant"])
-        self.slots = self.new_slots()
         try:
-            self.slots.fill(self.plan.slots)
+            self._fill_slots()
         except slots.TooManyError:
             line = b"protect what host tools obey in %s: too many repositories, venvs and settings" % meta[b"project"]
             raise LaunchError(

@@ -97,15 +97,9 @@ def set_up(root: Root, records: Sequence[bytes], ids: tuple[int, int]) -> None:
 
 def become_init(plan: Plan, config: Config) -> NoReturn:
     """Be PID 1 of the sandbox that was set up."""
-
-    def load_filters() -> None:
-        for program in (plan.seccomp_allow, plan.seccomp_deny):
-            if program:
-                linux.seccomp_filter(program)
-
     wipe_environ_block()
     config.verify = []  # mount points are found by descriptor
-    init.run(config, landlock, load_filters)
+    init.run(config, landlock, lambda: linux.seccomp_filters((plan.seccomp_allow, plan.seccomp_deny)))
 
 
 def write(path: bytes, content: bytes) -> None:
