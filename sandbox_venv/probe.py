@@ -11,6 +11,7 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .namespaces import find_obstacle
@@ -46,10 +47,9 @@ def _read(path: str) -> str:
         return ""
 
 
-@functools.cache
-def find_bwrap() -> str | None:
-    """Return the path of a bwrap that root owns and nobody else can write, or None."""
-    for path in BWRAP_PATHS:
+def find_roots(paths: Iterable[str]) -> str | None:
+    """Return the first of some paths that is a file which root owns and nobody else can write, or None."""
+    for path in paths:
         try:
             status = os.stat(path)
         except OSError:
@@ -57,6 +57,12 @@ def find_bwrap() -> str | None:
         if stat.S_ISREG(status.st_mode) and status.st_uid == 0 and not status.st_mode & 0o022:
             return path
     return None
+
+
+@functools.cache
+def find_bwrap() -> str | None:
+    """Return the path of a bwrap that only root can have changed, or None."""
+    return find_roots(BWRAP_PATHS)
 
 
 @functools.cache

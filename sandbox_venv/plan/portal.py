@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Sequence
 
 from ..policy.presets import FOLDER
+from ..probe import find_roots
 
 PROXY_PATHS = ("/usr/bin/xdg-dbus-proxy", "/usr/local/bin/xdg-dbus-proxy")
 
 
 def find_proxy() -> str:
-    """Return the path of an xdg-dbus-proxy that root owns and nobody else can write, "" where there is none."""
-    for path in PROXY_PATHS:
-        try:
-            status = os.stat(path)
-        except OSError:
-            continue
-        if stat.S_ISREG(status.st_mode) and status.st_uid == 0 and not status.st_mode & 0o022:
-            return path
-    return ""
+    """Return the path of an xdg-dbus-proxy that only root can have changed, "" where there is none."""
+    return find_roots(PROXY_PATHS) or ""
 
 
 def portal_meta(calls: Sequence[str], interpreter: str) -> dict[str, str | bytes]:
