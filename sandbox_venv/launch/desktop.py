@@ -115,8 +115,6 @@ def add_files(plan: Plan, filled: Slots, env: dict[bytes, bytes]) -> list[bytes]
         if folder == home:
             slots.make_point(plan.meta[b"private-home"], name, directory=False)
         else:
-            options, more = outside.make_folders(plan, [folder])
-            filled.options += options
-            closing += more
+            closing += outside.make_folders(plan, filled, [folder])
         filled.add(b"--ro-bind-fd", opened[0], outside.settle(plan, path), opened[1])
     return closing

@@ -116,15 +116,14 @@ def check_point(plan: Plan, script: bytes) -> None:
         raise LaunchError(b"run %s: it is gone, or a link, or another user's" % script, b"name the file itself")
 
 
-def make_folders(plan: Plan, folders: list[bytes]) -> tuple[list[bytes], list[bytes]]:
-    """Return bubblewrap options that make directories exist inside, and those that close the private home's pins.
+def make_folders(plan: Plan, filled: Slots, folders: list[bytes]) -> list[bytes]:
+    """Add bubblewrap options that make directories exist inside; return those that close the private home's pins.
 
     Below ``$HOME`` they lie in a tmpfs on its first component, which the launcher makes: no mount point is resolved
     through what a session can write.
     """
     home = plan.meta[b"home"]
     known = plan.meta[b"pins"].split(b"\1")
-    options: list[bytes] = []
     closing: list[bytes] = []
     for folder in folders:
         if folder == home:
@@ -132,15 +131,15 @@ def make_folders(plan: Plan, folders: list[bytes]) -> tuple[list[bytes], list[by
         if folder.startswith(home + b"/"):
             first = folder[len(home) + 1 :].split(b"/")[0]
             pin = home + b"/" + first
-            if pin not in known:
+            if pin not in known and pin not in filled.pinned:
                 slots.make_point(plan.meta[b"private-home"], first, directory=True)
-                options += [b"--tmpfs", pin]
+                filled.options += [b"--tmpfs", pin]
                 closing += [b"--remount-ro", pin]
-                known.append(pin)
+                filled.pinned.append(pin)
             if folder == pin:
                 continue
-        options += [b"--dir", settle(plan, folder)]
-    return options, closing
+        filled.options += [b"--dir", settle(plan, folder)]
+    return closing
 
 
 def find_probe(argv: list[bytes]) -> bytes:
@@ -169,10 +168,9 @@ def add_probe(plan: Plan, filled: Slots, path: bytes) -> list[bytes]:
     if b"python" not in names or len(names) > 4:
         os.close(fd)
         return []
-    options, closing = make_folders(plan, [os.path.dirname(path)])
+    closing = make_folders(plan, filled, [os.path.dirname(path)])
     for pin in closing[1::2]:
         filled.forget(pin)
-    filled.options += options
     filled.add(b"--ro-bind-fd", fd, settle(plan, path), status)
     return closing
 
@@ -185,8 +183,7 @@ def add(plan: Plan, filled: Slots, argv: list[bytes], cwd: bytes) -> list[bytes]
     opened = None if not script or script.startswith(home + b"/.cache/") else open_script(script)
     if opened:
         folders.append(os.path.dirname(script))
-    options, closing = make_folders(plan, folders)
-    filled.options += options
+    closing = make_folders(plan, filled, folders)
     if script and not opened and os.path.dirname(script) == home:
         check_point(plan, script)
     probe = find_probe(argv)

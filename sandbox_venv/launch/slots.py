@@ -72,11 +72,12 @@ class Slots:
         links: protected names that are links, with what they say: nothing can be mounted on them.
         nested: per project, which protected names there were in the directories below.
         skip: mount points, whose insides are not looked at for protected names.
+        pinned: directories right below the private home that this start made a tmpfs of.
     """
 
     __slots__ = (
-        "absent", "descriptors", "links", "nested", "nested_names", "options", "points", "project", "protect", "skip",
-        "verify",
+        "absent", "descriptors", "links", "nested", "nested_names", "options", "pinned", "points", "project", "protect",
+        "skip", "verify",
     )  # fmt: skip
 
     def __init__(self, protect: list[bytes], nested_names: Iterable[bytes] = ()) -> None:
@@ -90,6 +91,7 @@ class Slots:
         self.nested: list[tuple[bytes, set[bytes]]] = []
         self.skip: set[bytes] = set()
         self.points: set[bytes] = set()
+        self.pinned: list[bytes] = []
         self.project = b""
 
     def fill(self, slots: list[bytes]) -> None:

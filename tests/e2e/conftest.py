@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,3 +43,17 @@ def place(toolbox: Venv, request: pytest.FixtureRequest) -> Path:
     """A directory in the toolbox's project for this test alone."""
     name = "".join(letter if letter.isalnum() else "-" for letter in request.node.name)
     return toolbox.user.makedirs(toolbox.project / name)
+
+
+@pytest.fixture
+def preset_venv(tool: Tool, ordinary_user: User, backend: str) -> Callable[..., Venv]:
+    """Make a venv of an ordinary user, wrapped with presets."""
+
+    def wrapped(*presets: str, wrap: bool = True, **more: Any) -> Venv:
+        tool.require(ordinary_user, *FEATURES[backend])
+        venv = make_project(tool, ordinary_user, backend, **more)
+        if wrap:
+            venv.wrap("--preset", ",".join(presets)).check()
+        return venv
+
+    return wrapped

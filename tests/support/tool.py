@@ -95,6 +95,12 @@ def make_environment(path: Path, *packages: Argument) -> Path:
     return path
 
 
+def install_into(folder: Path, *packages: str) -> None:
+    """Install packages into a folder, as an IDE brings them along."""
+    words: list[Argument] = [sys.executable, "-m", "pip", "-q", "install", "--target", folder, *packages]
+    subprocess.run(words, check=True, env={**os.environ, "PIP_ROOT_USER_ACTION": "ignore"})
+
+
 def install_tool(base: Base) -> Tool:
     """Build the wheel and install it with its dependencies, once a session."""
 
