@@ -235,6 +235,8 @@ def _meta(
     if not subject.base.is_system:
         shown.append(subject.base.prefix)
     shown += [operation.target for operation in request.user.operations if operation.words[0] != "--symlink"]
+    paths = [path for item in policy.show if item.session in ("any", request.kind) for path in item.paths]
+    shown += [path for path in paths if os.path.isdir(path) and os.path.realpath(path) == path]
     nested = {"nested": "1"} if "nested" in request.user.allow else {}
     limits = {item.partition("=")[0]: item for item in request.user.rlimits}
     return {
