@@ -111,13 +111,14 @@ static int is_entry(const char *first, const char *name, size_t size)
 /* Tell whether this start installs: launch/main.py, session_kind. */
 int installs(void)
 {
-	const char *module = "";
+	const char *what = "";
 	size_t size = strlen(call.name);
 	while (size && strchr("0123456789.", call.name[size - 1]))
 		size--;
 	if (is_entry("", call.name, size))
 		return 1;
-	return is_python() && python_main(call.argv + 1, &module) == 'm' && is_entry("-m ", module, strlen(module));
+	char kind = is_python() ? python_main(call.argv + 1, &what) : 0;
+	return (kind == 'm' && is_entry("-m ", what, strlen(what))) || (kind == 'f' && is_entry("file ", what, strlen(what)));
 }
 
 /* Tell whether one of the texts that \1 joins is the `size` bytes at `word`. */

@@ -262,7 +262,7 @@ def add_presets(user: UserOptions, policy: Policy, home: str) -> Policy:
     user.libs += preset.libs
     user.operations = sort_options(preset.options, where="preset").operations + user.operations
     user.admit, user.files, user.bus_calls = preset.admit, preset.files, preset.bus_calls
-    return policy._replace(show=(*policy.show, *preset.show))
+    return policy._replace(show=(*policy.show, *preset.show), installers=(*policy.installers, *preset.installers))
 
 
 def _pip_cache(subject: Subject) -> str:

@@ -25,6 +25,7 @@ class Preset:
         admit: variables that pass although they point at the host's session.
         files: ``NAME`` or ``NAME=DEFAULT``: variables whose file is shown at each start.
         bus_calls: what of the session bus may be called, as xdg-dbus-proxy(1) takes it; none, no bus.
+        installers: ``file PATH``: main scripts that start install sessions, as the plan's ENTRIES name them.
     """
 
     show: list[Show] = field(default_factory=list)
@@ -33,6 +34,7 @@ class Preset:
     admit: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     bus_calls: list[str] = field(default_factory=list)
+    installers: list[str] = field(default_factory=list)
 
 
 def names() -> dict[str, str]:
@@ -55,6 +57,8 @@ def add(found: Preset, data: dict[str, Any], home: str) -> None:
     for item in data.get("show", ()):
         paths, programs = expand(item.get("paths", []), home), expand(item.get("programs", []), home)
         found.show.append(Show(item["reason"], programs, paths, expand(item.get("scan", []), home), "any"))
+        scripts = [f"{path}/{name}" for path in paths for name in item.get("installers", [])]
+        found.installers += [f"file {script}" for script in scripts if Path(script).is_file()]
     found.libs += data.get("libs", ())
     found.admit += data.get("pass", ())
     found.bus_calls += data.get("bus_calls", ())
