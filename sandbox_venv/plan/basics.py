@@ -43,7 +43,10 @@ MASKED_FOR_ROOT = (
     "/proc/kpagecgroup",
 )
 """Closed to ordinary users anyway: a mount less for them."""
-READ_ONLY = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi", "/proc/scsi")
+READ_ONLY = (
+    "/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi", "/proc/scsi",
+    "/proc/pressure",  # everybody may write there, and has the kernel watch the machine's load
+)  # fmt: skip
 
 Line = tuple[tuple[str, ...], str]
 """Words of an option or slot, and the reason for it."""

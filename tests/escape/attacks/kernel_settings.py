@@ -6,7 +6,7 @@ import os
 def attack():
     opened = []
     for top in ("/proc/sys", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi", "/proc/scsi", "/proc/tty", "/proc/driver",
-                "/proc/asound", "/proc/dynamic_debug"):
+                "/proc/asound", "/proc/dynamic_debug", "/proc/pressure"):
         for folder, _, files in os.walk(top):
             for name in files:
                 try:
