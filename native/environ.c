@@ -2,6 +2,7 @@
 
 #define LIST(words) ((struct list){ words, words + sizeof words - 1 })
 #define NAME_MAX_ 512 /* of a variable's name; longer ones are Python's */
+#define FIELD_SIZE 24 /* of a field's name in a value */
 
 /* The tables of environ.py. Flat, so that nothing has to be relocated at the start. */
 static const char ALLOWED[] =
@@ -15,8 +16,16 @@ static const char ALLOWED[] =
 static const char NEVER[] = "_\0LS_COLORS\0PS1\0PS2\0PS4\0PROMPT_COMMAND\0SHLVL\0OLDPWD\0BASHOPTS\0SHELLOPTS\0";
 static const char SECRET_PARTS[] =
 	"TOKEN\0SECRET\0PASSW\0PASSPHR\0PASSFILE\0API_KEY\0APIKEY\0ACCESS_KEY\0CREDENTIAL\0"
-	"PRIVATE\0AUTH\0KEYRING\0COOKIE\0WEBHOOK\0ASKPASS\0NETRC\0";
-static const char SECRET_WORDS[] = "KEY\0KEYS\0PASS\0PWD\0SSHPASS\0PAT\0CREDS\0DSN\0JWT\0SOCK\0SOCKET\0";
+	"PRIVATE\0AUTH\0KEYRING\0COOKIE\0WEBHOOK\0ASKPASS\0NETRC\0ACCESSKEY\0PRIVKEY\0"
+	"ENCRYPTIONKEY\0SIGNINGKEY\0MASTERKEY\0CONNECTION_STRING\0CONNECTIONSTRING\0BEARER\0MNEMONIC\0";
+static const char SECRET_WORDS[] =
+	"KEY\0KEYS\0PASS\0PWD\0SSHPASS\0PAT\0CREDS\0DSN\0JWT\0SOCK\0SOCKET\0"
+	"PW\0DBPASS\0DBPWD\0OTP\0TOTP\0HMAC\0";
+static const char SECRET_FIELDS[] =
+	"password\0passwd\0pwd\0secret\0client_secret\0token\0access_token\0accesstoken\0"
+	"auth_token\0id_token\0refresh_token\0private_token\0job_token\0api_key\0apikey\0api-key\0"
+	"accountkey\0sharedaccesskey\0sharedaccesssignature\0sig\0signature\0x-amz-signature\0"
+	"x-amz-security-token\0";
 static const char PLUMBING[] =
 	"DBUS_\0XDG_RUNTIME_\0XDG_SESSION_\0XDG_SEAT\0XDG_VTNR\0GNOME_\0SESSION_MANAGER\0WAYLAND_\0"
 	"DESKTOP_STARTUP_ID\0PULSE_\0PIPEWIRE_\0TMUX\0VSCODE_\0"
@@ -57,6 +66,31 @@ static int may_hold_password(const char *value)
 	return at[1] && find(value, at, ":") != NULL;
 }
 
+static int is_word(char byte)
+{
+	return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
+	       byte == '_' || byte == '-';
+}
+
+/* Tell whether a value holds `password=…` or the like, as environ.py's has_secret_field does. */
+static int has_secret_field(const char *value)
+{
+	for (const char *equals = strchr(value, '='); equals; equals = strchr(equals + 1, '=')) {
+		char name[FIELD_SIZE + 2], *end = name;
+		const char *start = equals;
+		while (start > value && equals - start <= FIELD_SIZE && is_word(start[-1]))
+			start--;
+		while (*start == '-')
+			start++;
+		for (; start < equals; start++)
+			*end++ = *start >= 'A' && *start <= 'Z' ? (char)(*start + 32) : *start;
+		*end = 0;
+		if (end > name && is_in(name, LIST(SECRET_FIELDS)))
+			return 1;
+	}
+	return 0;
+}
+
 enum verdict { PLAIN, SECRET, UNSURE };
 
 /* Say whether a variable looks like a secret; UNSURE is for Python to decide. */
@@ -64,7 +98,7 @@ static enum verdict judge(const char *name, const char *value)
 {
 	char upper[NAME_MAX_], *end = upper;
 	for (const char *at = name; *at; at++)
-		*end++ = *at >= 'a' && *at <= 'z' ? (char)(*at - 32) : *at;
+		*end++ = *at >= 'a' && *at <= 'z' ? (char)(*at - 32) : *at == '-' || *at == '.' ? '_' : *at;
 	*end = 0;
 	struct list words = LIST(PLUMBING);
 	for (const char *word; (word = next(&words));)
@@ -88,7 +122,7 @@ static enum verdict judge(const char *name, const char *value)
 				word = at + 1;
 			}
 	}
-	if (find(value, value + strlen(value), "PRIVATE KEY-----"))
+	if (find(value, value + strlen(value), "PRIVATE KEY-----") || has_secret_field(value))
 		return SECRET;
 	return may_hold_password(value) ? UNSURE : PLAIN;
 }

@@ -41,14 +41,31 @@ NEVER = frozenset(
 
 SECRET_PARTS = (
     b"TOKEN", b"SECRET", b"PASSW", b"PASSPHR", b"PASSFILE", b"API_KEY", b"APIKEY", b"ACCESS_KEY", b"CREDENTIAL",
-    b"PRIVATE", b"AUTH", b"KEYRING", b"COOKIE", b"WEBHOOK", b"ASKPASS", b"NETRC",
+    b"PRIVATE", b"AUTH", b"KEYRING", b"COOKIE", b"WEBHOOK", b"ASKPASS", b"NETRC", b"ACCESSKEY", b"PRIVKEY",
+    b"ENCRYPTIONKEY", b"SIGNINGKEY", b"MASTERKEY", b"CONNECTION_STRING", b"CONNECTIONSTRING", b"BEARER", b"MNEMONIC",
 )  # fmt: skip
 """Anywhere in a name, in any case (AUTHOR and TOKENIZER are not meant)"""
 
 SECRET_WORDS = frozenset(
-    (b"KEY", b"KEYS", b"PASS", b"PWD", b"SSHPASS", b"PAT", b"CREDS", b"DSN", b"JWT", b"SOCK", b"SOCKET")
-)
-"""As a whole word between underscores"""
+    (
+        b"KEY", b"KEYS", b"PASS", b"PWD", b"SSHPASS", b"PAT", b"CREDS", b"DSN", b"JWT", b"SOCK", b"SOCKET",
+        b"PW", b"DBPASS", b"DBPWD", b"OTP", b"TOTP", b"HMAC",
+    )
+)  # fmt: skip
+"""As a whole word between underscores, hyphens, dots"""
+
+SECRET_FIELDS = frozenset(
+    (
+        b"password", b"passwd", b"pwd", b"secret", b"client_secret", b"token", b"access_token", b"accesstoken",
+        b"auth_token", b"id_token", b"refresh_token", b"private_token", b"job_token", b"api_key", b"apikey", b"api-key",
+        b"accountkey", b"sharedaccesskey", b"sharedaccesssignature", b"sig", b"signature", b"x-amz-signature",
+        b"x-amz-security-token",
+    )
+)  # fmt: skip
+"""What stands before `=` in a URL's query, a connection string or an option, in any case"""
+
+FIELD_SIZE = 24
+"""Bytes: longer names are none of these"""
 
 PLUMBING = (
     # the desktop's and the terminal's sockets
@@ -135,9 +152,20 @@ def has_password(value: bytes) -> bool:
     return False
 
 
+def has_secret_field(value: bytes) -> bool:
+    """Tell whether a value holds `password=…` or the like: `https://host/?token=…`, `Server=…;Pwd=…`, `--token=…`."""
+    for part in value.lower().split(b"=")[:-1]:
+        at = len(part)
+        while at and len(part) - at <= FIELD_SIZE and (part[at - 1 : at].isalnum() or part[at - 1] in b"_-"):
+            at -= 1
+        if part[at:].lstrip(b"-") in SECRET_FIELDS:
+            return True
+    return False
+
+
 def is_secret(name: bytes, value: bytes) -> bool:
     """Tell whether a variable looks like a secret, or points at the host's session."""
-    upper = name.upper()
+    upper = name.upper().replace(b"-", b"_").replace(b".", b"_")
     if upper.startswith(PLUMBING) or upper in PLUMBING_NAMES:
         return True
     plain = upper.replace(b"AUTHORI", b"AUTH").replace(b"AUTHOR", b"").replace(b"TOKENIZER", b"")
@@ -145,7 +173,7 @@ def is_secret(name: bytes, value: bytes) -> bool:
         return True
     if upper != b"PWD" and not SECRET_WORDS.isdisjoint(upper.split(b"_")):
         return True
-    return has_password(value) or b"PRIVATE KEY-----" in value
+    return has_password(value) or b"PRIVATE KEY-----" in value or has_secret_field(value)
 
 
 def filter_environ(

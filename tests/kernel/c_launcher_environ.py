@@ -19,11 +19,12 @@ CASES = 4000
 NAMES = [
     *sorted(environ.ALLOWED), *sorted(environ.NEVER), *environ.SECRET_PARTS, *sorted(environ.SECRET_WORDS),
     *environ.PLUMBING, *sorted(environ.PLUMBING_NAMES), b"AUTHOR", b"AUTHORI", b"TOKENIZER", b"FOO", b"lc_x", b"LC_ALL",
-    b"PWD", b"VERBOSE", b"X", b"_", b"I", b"OR", b"PIP_X", b"a", b"AUT", b"HOR", b"1", b"-", b"BWRAP_ARGS", b"SANDBOX_X",
+    b"PWD", b"VERBOSE", b"X", b"_", b"I", b"OR", b"PIP_X", b"a", b"AUT", b"HOR", b"1", b"-", b".", b"BWRAP_ARGS", b"SANDBOX_X",
 ]  # fmt: skip
 PIECES = [
     b"://", b"@", b":", b"/", b"http", b"HTTPS", b"ftp", b"user", b"pw", b"host", b"8080", b"]", b"[", b" ", b"\t", b"\n",
     b'"', b"'", b"<", b">", b"?", b"#", b"\\", b"\r", b"PRIVATE KEY-----", b"x", b"=", b"\xff",
+    b"token", b"Pwd", b"sig", b"&", b";", b"-", b"_", b"--", b"client_secret", b"SharedAccessSignature",
 ]  # fmt: skip
 Pairs = list[tuple[bytes, bytes]]
 

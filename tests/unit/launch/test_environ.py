@@ -32,6 +32,10 @@ SECRETS = [
     b"PROXY=http://u:p@h:3128", b"PROXY2=u:p@h:3128", b"REPO=git+https://ghp_x@github.com/a/b",
     b"TWO=https://a/ https://u:p@b/", b"ODD=http://u:p/w@host/", b"PEM=-----BEGIN RSA PRIVATE KEY-----\nx",
     b"BASH_FUNC_f%%=() { :; }", b"SLACK_WEBHOOK=x", b"SESSION_COOKIE=x", b"SUDO_ASKPASS=/x", b"NETRC=/x",
+    b"Api-Key=x", b"x.token=x", b"db.pass=x", b"DBPASS=x", b"CERT_PW=x", b"S3ACCESSKEY=x", b"BEARER=x", b"CONNECTION_STRING=x",
+    b"LINK=https://h/?token=x", b"LINK2=https://h/a?x=1&access_token=x", b"S3=https://b.s3/k?X-Amz-Signature=x",
+    b"ODBC=Server=h;Uid=u;Pwd=x;", b"STORE=AccountName=a;AccountKey=x==", b"JDBC=jdbc:pg://h/d?user=u&password=x",
+    b"ARGS=--verbose --token=x", b"PG=host=h password=x",
 ]  # fmt: skip
 PLAIN = [
     b"FOO=bar", b"TOKENIZERS_PARALLELISM=1", b"GIT_AUTHOR_NAME=me", b"AUTHOR=me",
@@ -41,6 +45,8 @@ PLAIN = [
     b"MAIL_TO=a@b",
     b"DB=postgres://localhost:5432/db", b"IP6=http://[::1]:80/a@b", b"TIME=12:30", b"OPTS=a=1 --x b@c", b"EMPTY=",
     b"MULTI=a\nb", b"BYTES=\xff\xfe", b"TEXT=see http://x/ and mail a:b", b"PYTHONPATH=src",
+    b"DEFS=-DTOKEN=1 -DUSE_TOKEN=1", b"QUERY=https://h/?tokens=3&signatures=2", b"my-name=x", b"a.b=x", b"DESIG=a design=1",
+    b"PWDS=xpwd=1", b"TAIL=token",
 ]  # fmt: skip
 
 
