@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.harness import User, Venv, run_as
+from tests.harness import User, Venv, run_as, spawn_as
 from tests.support.programs import need
 
 pytestmark = pytest.mark.e2e
@@ -37,6 +39,70 @@ def test_wayland_shows_the_one_socket_and_nothing_beside_it(preset_venv: Callabl
         assert peer.recv(10) == b"hi"
     server.close()
     venv.python("pass", env={"WAYLAND_DISPLAY": None, "XDG_RUNTIME_DIR": None}).check()
+
+
+@pytest.fixture
+def compositor(ordinary_user: User) -> Iterator[dict[str, str]]:
+    """Weston without a screen, which lets its pictures be taken; its variables."""
+    need("weston")
+    runtime = ordinary_user.makedirs(ordinary_user.home / "runtime", 0o700)
+    env = {"XDG_RUNTIME_DIR": str(runtime), "WAYLAND_DISPLAY": "wayland-3"}
+    words = ["weston", "--debug", "--backend=headless-backend.so", "--use-pixman", "--width=240", "--height=180"]
+    server = spawn_as(ordinary_user, [*words, "--socket=wayland-3", "--no-config", "--idle-time=0"], env=env)
+    for _ in range(200):
+        if (runtime / "wayland-3").exists():
+            break
+        time.sleep(0.05)
+    yield env
+    server.signal(signal.SIGTERM)  # it ends its shell, which is in a session of its own
+    server.wait()
+
+
+@pytest.mark.full
+def test_a_window_is_on_a_wayland_compositors_screen(
+    preset_venv: Callable[..., Venv], compositor: dict[str, str]
+) -> None:
+    """By wl_shm: the window's memory is the sandbox's, and the compositor is given its descriptor."""
+    venv = preset_venv("wayland")
+    program = Path(__file__).with_name("programs") / "wayland_window.py"
+    script = venv.user.write(venv.project / program.name, program.read_bytes())
+    process = venv.spawn("python", script, "6", env=compositor)
+    blue = bytes((0x1E, 0x90, 0xFF))
+    counted = 0
+    for _ in range(20):
+        time.sleep(0.2)
+        run_as(venv.user, ["weston-screenshooter"], cwd=venv.project, env=compositor).check()
+        (picture,) = venv.project.glob("*.png")
+        counted = count_pixels(picture.read_bytes(), blue)
+        picture.unlink()
+        if counted:
+            break
+    assert process.wait().check().stdout == "shown ['wayland-3']\n"
+    assert counted == 120 * 90
+    venv.python("import ctypes; ctypes.CDLL('libwayland-client.so.0')").check()  # toolkits open it by name
+
+
+def count_pixels(picture: bytes, colour: bytes) -> int:
+    """Return how many pixels of an 8-bit PNG without interlacing have a colour: RFC 2083, chapter 6."""
+    at, data, width, size = 8, b"", 0, 3
+    while at < len(picture):
+        length, kind = int.from_bytes(picture[at : at + 4], "big"), picture[at + 4 : at + 8]
+        body = picture[at + 8 : at + 8 + length]
+        if kind == b"IHDR":
+            width, size = int.from_bytes(body[:4], "big"), {2: 3, 6: 4}[body[9]]
+        data += body if kind == b"IDAT" else b""
+        at += 12 + length
+    raw, stride = zlib.decompress(data), width * size
+    above, found = bytes(stride), 0
+    for start in range(0, len(raw), stride + 1):
+        row = bytearray(raw[start + 1 : start + 1 + stride])
+        for place in range(stride) if raw[start] else ():
+            left, corner = (row[place - size], above[place - size]) if place >= size else (0, 0)
+            near = min((left, above[place], corner), key=lambda value: abs(left + above[place] - corner - value))
+            row[place] = (row[place] + (0, left, above[place], (left + above[place]) // 2, near)[raw[start]]) & 255
+        found += sum(row[place : place + 3] == colour for place in range(0, stride, size))
+        above = bytes(row)
+    return found
 
 
 def test_gpu_adds_nothing_and_breaks_nothing_where_there_is_no_card(preset_venv: Callable[..., Venv]) -> None:
