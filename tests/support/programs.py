@@ -10,7 +10,14 @@ import pytest
 
 from tests.support.base import IN_CI, system_python
 
-PACKAGES = {"xwd": "x11-apps", "dbus-daemon": "dbus-daemon", "Xvfb": "xvfb", "tkinter": "python3-tk", "gcc": "gcc"}
+PACKAGES = {
+    "xwd": "x11-apps",
+    "dbus-daemon": "dbus-daemon",
+    "Xvfb": "xvfb",
+    "tkinter": "python3-tk",
+    "gcc": "gcc",
+    "pactl": "pulseaudio-utils",
+}
 """Debian packages that are named otherwise than what is in them"""
 
 
