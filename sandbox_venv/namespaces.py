@@ -10,6 +10,7 @@ import ctypes
 import errno
 import functools
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,10 @@ KINDS = ("user", "mnt", "pid", "ipc", "uts", "cgroup")
 """Namespaces that a sandbox has, by the names of their limits: namespaces(7), /proc/sys/user/max_*_namespaces."""
 
 PROFILE = Path(__file__).parent / "policy" / "apparmor" / "sandbox-venv-bwrap"
+LOADED_FROM = Path("/etc/apparmor.d")
+OF_BWRAP = re.compile(r"^\s*(?:profile\s+)?(?:\S+\s+)?\S*/bwrap\s[^\n]*\{", re.MULTILINE)
+"""The head of a profile that attaches to a program of that name: apparmor.d(5)"""
+
 RUNTIME = (
     "whoever starts this container can allow unshare(2), clone(2), mount(2), umount2(2) and pivot_root(2) in its "
     "seccomp profile; never --privileged"
@@ -97,8 +102,17 @@ def _sysctl(setting: str) -> str:
 
 
 def _profile() -> str:
-    """Return how bwrap alone is let: the profile in this package, or the distribution's own."""
-    place = "/etc/apparmor.d/sandbox-venv-bwrap"
+    """Return how bwrap alone is let: the profile in this package, or one that is there, Ubuntu's own from 25.04 on.
+
+    The kernel attaches none where two profiles are for the same path.
+    """
+    place = LOADED_FROM / PROFILE.name
+    others = [path for path in sorted(LOADED_FROM.glob("*")) if path != place and OF_BWRAP.search(_read(str(path)))]
+    if others:
+        return (
+            f"ask the administrator to let bwrap alone make them by the profile that is there: apt install bubblewrap; "
+            f"apparmor_parser -r {others[0]} (no second one: with two for one program, neither is in force)"
+        )
     return (
         "ask the administrator to let bwrap alone make them: apt install bubblewrap; "
         f"install -m 644 {PROFILE} {place}; apparmor_parser -r {place}"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from sandbox_venv import namespaces
 from sandbox_venv.namespaces import Obstacle
+from tests.support.programs import lack, need
 
 CLONE = "/proc/sys/kernel/unprivileged_userns_clone"
 APPARMOR = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
@@ -40,3 +43,38 @@ def test_reason_and_remedy(
     assert reason in str(obstacle)
     assert str(obstacle).endswith(f"({obstacle.answer()})")
     assert remedy in obstacle.remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "taken"),
+    [
+        ("bwrap-userns-restrict", "abi <abi/4.0>,\nprofile bwrap /usr/bin/bwrap flags=(attach_disconnected) {", True),
+        ("vendor", "/usr/bin/bwrap {", True),
+        ("vendor", "profile x @{bin}/bwrap flags=(unconfined) {", True),
+        ("sandbox-venv-bwrap", "profile sandbox-venv-bwrap /usr/bin/bwrap flags=(unconfined) {", False),
+        ("vendor", "profile x /usr/bin/bwrapper {", False),
+        ("vendor", "# profile x /usr/bin/bwrap {", False),
+        ("vendor", "profile x /usr/bin/flatpak {\n  /usr/bin/bwrap Cx,\n}", False),
+    ],
+)
+def test_a_profile_of_bwrap_that_is_there_gets_no_second_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, head: str, taken: bool
+) -> None:
+    (tmp_path / name).write_text(f"{head}\n}}\n")
+    (tmp_path / "abi").mkdir()
+    monkeypatch.setattr(namespaces, "LOADED_FROM", tmp_path)
+    remedy = namespaces._profile()
+    assert (f"apparmor_parser -r {tmp_path / name} (no second one" in remedy) is taken
+    assert (str(namespaces.PROFILE) in remedy) is not taken
+    assert "apt install bubblewrap" in remedy
+
+
+@pytest.mark.full
+def test_the_profile_is_one_to_apparmors_parser() -> None:
+    """That of AppArmor 4, whose rules it is written in; nothing is loaded."""
+    need("apparmor_parser")
+    if not Path("/etc/apparmor.d/abi/4.0").exists():
+        lack("no AppArmor 4, whose rules the profile is written in")
+    words = ["apparmor_parser", "--skip-kernel-load", "--skip-cache", "--names", str(namespaces.PROFILE)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout == "sandbox-venv-bwrap\n"
