@@ -243,7 +243,7 @@ def prepare(
     stamps += stamped(record, settings)
     stamps += [name for path in user.tools for name in (path, os.path.realpath(path))]
     policy = add_presets(user, read_policy(), subject.home)
-    stamps += PROXY_PATHS if user.bus_calls else ()
+    stamps += [*user.absent, *(PROXY_PATHS if user.bus_calls else ())]
     compiled = compile_plan(subject, request, policy, seccomp, facts, stamps)
     if backend == "bwrap" and probe.bwrap_version() < SAFE_MOUNT_POINTS and probe.mount_api() and not find_obstacle():
         compiled.plan.meta[b"shelter"] = b"1"  # launch/shelter.py
@@ -261,7 +261,7 @@ def add_presets(user: UserOptions, policy: Policy, home: str) -> Policy:
     preset = read_presets(user.presets, home)
     user.libs += preset.libs
     user.operations = sort_options(preset.options, where="preset").operations + user.operations
-    user.admit, user.files, user.bus_calls = preset.admit, preset.files, preset.bus_calls
+    user.admit, user.files, user.bus_calls, user.absent = preset.admit, preset.files, preset.bus_calls, preset.absent
     return policy._replace(show=(*policy.show, *preset.show), installers=(*policy.installers, *preset.installers))
 
 

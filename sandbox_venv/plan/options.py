@@ -107,6 +107,7 @@ class UserOptions:
         rlimits: resource limits, ``number=soft:hard``, the last one of a number wins.
         presets: names of presets.
         admit, files, bus_calls: what presets say: variables that pass, those whose files are shown, the session bus.
+        absent: what presets name and isn't there yet; the plan is stale once it is.
         share_net: ``--share-net`` was given: it undoes an ``--unshare-net`` of options before these.
         allow: groups of system calls that the seccomp policy lets through by name (``--allow devel``).
     """
@@ -125,6 +126,7 @@ class UserOptions:
     admit: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     bus_calls: list[str] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
 
     def merge(self, more: UserOptions) -> None:
         """Append options that come later, and win."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,8 @@ class Preset:
         files: ``NAME`` or ``NAME=DEFAULT``: variables whose file is shown at each start.
         bus_calls: what of the session bus may be called, as xdg-dbus-proxy(1) takes it; none, no bus.
         installers: ``file PATH``: main scripts that start install sessions, as the plan's ENTRIES name them.
+        absent: devices and directories of the home that may still come: the driver makes a device when it is first
+            used, an editor's directory comes with the editor.
     """
 
     show: list[Show] = field(default_factory=list)
@@ -35,6 +38,7 @@ class Preset:
     files: list[str] = field(default_factory=list)
     bus_calls: list[str] = field(default_factory=list)
     installers: list[str] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
 
 
 def names() -> dict[str, str]:
@@ -52,6 +56,13 @@ def expand(paths: list[str], home: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def missing(paths: list[str], home: str) -> list[str]:
+    """Return the paths without a glob that don't exist."""
+    plain = [path for path in paths if not glob.has_magic(path)]
+    full = [home + path[1:] if path.startswith("~/") else path for path in plain]
+    return [path for path in full if not os.path.lexists(path)]
+
+
 def add(found: Preset, data: dict[str, Any], home: str) -> None:
     """Add what one file says."""
     for item in data.get("show", ()):
@@ -59,10 +70,12 @@ def add(found: Preset, data: dict[str, Any], home: str) -> None:
         found.show.append(Show(item["reason"], programs, paths, expand(item.get("scan", []), home), "any"))
         scripts = [f"{path}/{name}" for path in paths for name in item.get("installers", [])]
         found.installers += [f"file {script}" for script in scripts if Path(script).is_file()]
+        found.absent += missing([path for path in item.get("paths", []) if path.startswith("~/")], home)
     found.libs += data.get("libs", ())
     found.admit += data.get("pass", ())
     found.bus_calls += data.get("bus_calls", ())
     found.files += [item.replace("=~/", f"={home}/") for item in data.get("files", ())]
+    found.absent += missing(data.get("devices", []), home)
     for path in expand(data.get("devices", []), home):
         found.options += ["--dev-bind-try", path, path]
     for item in data.get("option", ()):

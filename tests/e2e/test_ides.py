@@ -183,6 +183,14 @@ def test_two_named_files_in_one_directory_are_both_there(preset_venv: Callable[.
     process.wait().check()
 
 
+def test_an_editor_that_is_installed_after_the_wrap_is_seen(preset_venv: Callable[..., Venv]) -> None:
+    venv = preset_venv("vscode")
+    venv.python("pass").check()
+    script = venv.user.write(venv.user.home / ".vscode/extensions/a/run.py", "import beside\n")
+    venv.user.write(script.with_name("beside.py"), "print('imported')\n")
+    assert venv.run("python", script).check().stdout == "imported\n"
+
+
 class Pipe:
     """The extension's end of a named pipe: src/client/common/pipes/namedPipes.ts."""
 
