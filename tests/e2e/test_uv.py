@@ -234,6 +234,32 @@ def test_a_venv_made_anew_is_noticed_and_wrapped_by_one_command(uv_venv: Venv, t
 
 
 @pytest.mark.slow
+def test_uv_works_on_a_project_from_outside_and_makes_its_venv_anew(uv_venv: Venv, tools: Path, base: Base) -> None:
+    """``uv sync``, ``add`` and ``run`` outside; with another interpreter ``sync`` removes the venv, launchers and all."""
+    user = uv_venv.user
+    user.write(uv_venv.project / "pyproject.toml", PROJECT.replace("six", "pygments"))
+    uv_outside(uv_venv, tools, "sync").check()
+    said = uv_venv.run("pygmentize", "-V").check()  # uv's launcher yet: what it starts is sandboxed, and notices
+    assert said.stderr == "sandbox-venv: wrapped what was installed from outside: pygmentize\n"
+    uv_outside(uv_venv, tools, "add", "six").check()
+    code = f"import six, os; print(sorted(os.listdir({str(user.home)!r})))"
+    inside = uv_outside(uv_venv, tools, "run", "python", "-c", code).check().stdout
+    assert inside == f"{sorted(['.cache', uv_venv.project.name])}\n"
+    other = Path(base.once("other-python", lambda: str(copy_python(base.path / "other"))))
+    assert "Removed virtual environment" in uv_outside(uv_venv, tools, "sync", "--python", str(other)).check().stderr
+    assert "made anew since it was wrapped" in uv_venv.sandbox("run", "--", "python", "-c", "pass").check(125).stderr
+    assert uv_venv.sandbox("verify").status == 1
+    uv_venv.sandbox("wrap").check()
+    done = uv_venv.python(code + "; import sys; print(sys.base_prefix)").check()
+    assert done.stdout == f"{inside}{other.parent.parent}\n"
+    uv_venv.run("pygmentize", "-V").check()
+
+
+def copy_python(prefix: Path) -> Path:
+    return prefix / "bin" / f"python{copy_interpreter(prefix)}"
+
+
+@pytest.mark.slow
 def test_a_venv_that_pipx_made_is_wrapped_and_started_through_its_link(uv_venv: Venv, tools: Path) -> None:
     """The layout of ``pipx install pygments`` and ``uv tool install``: a link in ~/.local/bin."""
     user = uv_venv.user
