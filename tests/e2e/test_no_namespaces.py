@@ -63,7 +63,7 @@ def test_doctor_says_what_forbids_namespaces(tool: Tool, ordinary_user: User, sc
 
 
 def test_a_wrap_without_namespaces_changes_nothing(tool: Tool, user: User, script: Path) -> None:
-    venv = make_project(tool, user, "auto")
+    venv = make_project(tool, user, "auto", first=True)
 
     def state() -> list[str]:
         return sorted(str(path) for path in (*venv.path.rglob("*"), *venv.user.home.glob(".local/state/*/venvs/*")))

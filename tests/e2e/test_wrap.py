@@ -87,7 +87,7 @@ def test_wrapped_runs_and_unwrapped_is_what_it_was(plain: Venv) -> None:
 @pytest.fixture
 def project(tool: Tool, user: User) -> Venv:
     tool.require(user, *FEATURES["native"])
-    return make_project(tool, user, "auto")
+    return make_project(tool, user, "auto", first=True)
 
 
 @pytest.mark.parametrize("shell", [name for name in ("bash", "zsh", "fish") if shutil.which(name)])
@@ -163,7 +163,7 @@ def test_base_interpreter_gone_is_said(project: Venv) -> None:
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root can make what another user owns")
 def test_root_does_not_wrap_an_ordinary_users_venv(tool: Tool, ordinary_user: User) -> None:
-    venv = make_project(tool, ordinary_user, "auto")
+    venv = make_project(tool, ordinary_user, "auto", first=True)
     before = snapshot(ordinary_user.home)
     root_home = tool.base.path / "root-home"
     root_home.mkdir(exist_ok=True)
@@ -223,7 +223,7 @@ def check_full(done: Result) -> None:
 @pytest.mark.skipif(not IS_ROOT, reason="mounts a small file system")
 def test_full_state_disk_is_said_and_what_needs_no_room_goes_on(tool: Tool, ordinary_user: User, backend: str) -> None:
     tool.require(ordinary_user, *FEATURES[backend])
-    venv = make_project(tool, ordinary_user, backend)
+    venv = make_project(tool, ordinary_user, backend, first=True)
     before = snapshot(venv.path)
     disk = ordinary_user.makedirs(ordinary_user.home / "state", 0o700)
     options = f"size=8m,mode=0700,uid={ordinary_user.uid},gid={ordinary_user.gid}"

@@ -16,7 +16,7 @@ from tests.support.base import Base, system_python
 from tests.support.process import Argument, Process, Result, run_as, spawn_as
 from tests.support.terminal import Terminal
 from tests.support.tool import Tool, make_environment
-from tests.support.users import User
+from tests.support.users import User, new_user
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +73,22 @@ def make_project(
     *,
     name: str | None = None,
     venv: str = ".venv",
-    pip: bool | str = False,
+    pip: bool = False,
     packages: Sequence[Argument] = (),
     python: Argument | None = None,
     options: Sequence[Argument] = (),
+    first: bool = False,
 ) -> Venv:
     """Make a project below the user's home with a real venv, not wrapped yet.
 
-    ``pip``: False for none, True for a quick copy, "ensurepip" for what ``python -m venv`` itself installs.
-    ``packages`` are installed from outside. ``options`` go to ``python -m venv``.
+    ``pip`` is copied into it. ``packages`` are installed from outside. ``options`` go to ``python -m venv``. ``first``:
+    the test is about how a user's first wrap goes; else the state directory is as after an earlier one.
     """
     project = user.makedirs(user.home / (name or f"project-{secrets.token_hex(3)}"))
     path = project / venv
-    words = [python or system_python(), "-m", "venv", *options]
-    if pip != "ensurepip":
-        words.append("--without-pip")
+    words = [python or system_python(), "-m", "venv", "--without-pip", *options]
     run_as(user, [*words, path], cwd=project, timeout=180).check()
-    if pip is True:
+    if pip:
         copy_pip(tool.base, path)
     if packages:
         subprocess.run(
@@ -97,9 +96,33 @@ def make_project(
             check=True,
             env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore"},
         )
-    if pip is True or packages:
+    if pip or packages:
         user.own_tree(path)
-    return Venv(tool, user, backend, project, path)
+    made = Venv(tool, user, backend, project, path)
+    if not first:
+        _give_state(made)
+    return made
+
+
+def _give_state(venv: Venv) -> None:
+    """Give the venv's user what an earlier wrap left in the state directory: the tool's code, facts about ELF files.
+
+    A first wrap takes three times as long as one that finds these.
+    """
+    target = venv.user.home / ".local/state/sandbox-venv"
+    if not target.exists():
+        source = Path(venv.tool.base.once(f"state-{venv.user}", lambda: str(_first_state(venv))))
+        venv.user.makedirs(target, 0o700)
+        subprocess.run(["cp", "-a", source / "code", source / "facts", target], check=True)
+
+
+def _first_state(venv: Venv) -> Path:
+    """Wrap a venv of another home of the same user's; return the state directory there."""
+    user = new_user(venv.tool.base, str(venv.user))
+    made = make_project(venv.tool, user, venv.backend, first=True)
+    made.wrap().check()
+    made.sandbox("unwrap").check()
+    return user.home / ".local/state/sandbox-venv"
 
 
 def copy_pip(base: Base, venv: Path) -> None:
@@ -107,7 +130,7 @@ def copy_pip(base: Base, venv: Path) -> None:
     template = Path(base.once("template", lambda: str(_template(base))))
     (source,) = template.glob("lib/python3*/site-packages")
     (target,) = venv.glob("lib/python3*/site-packages")
-    shutil.copytree(source, target, dirs_exist_ok=True)
+    subprocess.run(["cp", "-a", "--reflink=auto", f"{source}/.", target], check=True)
     for script in template.glob("bin/pip*"):
         copy = venv / "bin" / script.name
         text = script.read_bytes().replace(os.fsencode(template / "bin"), os.fsencode(venv / "bin"))
