@@ -15,8 +15,7 @@ import pytest
 
 from tests.harness import Venv, run_as, spawn_as
 from tests.support.process import Argument
-
-needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+from tests.support.programs import need
 
 KILLS = int(os.environ.get("SANDBOX_VENV_KILLS", "20"))
 """So many starts are killed at random times, for each way to start."""
@@ -28,23 +27,12 @@ HOW: dict[str, dict[str, str]] = {"bwrap": {}, "python": {"VERBOSE": ""}, "launc
 ALLOWED = re.compile(r"(/usr)?(/local)?/bin/(bwrap|env|true|python3?[0-9.]*)")
 """bwrap and its probe, init's and the tool's own interpreter."""
 
+PLANTED = "sh id git grep ldd ldconfig gcc uname python3 bwrap env sandbox-venv".split()
+
 
 def programs_started(venv: Venv, argv: list[Argument], how: str, log: Path) -> list[str]:
     """Return what is executed outside a sandbox, as strace(1) sees it; names that a session could plant lie first on PATH."""
-    for name in (
-        "sh",
-        "id",
-        "git",
-        "grep",
-        "ldd",
-        "ldconfig",
-        "gcc",
-        "uname",
-        "python3",
-        "bwrap",
-        "env",
-        "sandbox-venv",
-    ):
+    for name in PLANTED:
         venv.user.write(venv.project / "planted" / name, "#!/bin/sh\ntouch $(dirname $0)/RAN\n", 0o755)
     path = f"{venv.project}/planted:{venv.bin}:{venv.project}:/usr/bin:/bin"
     command = ["strace", "-f", "-qq", "-e", "trace=execve,execveat", "-o", log, *argv]
@@ -54,30 +42,25 @@ def programs_started(venv: Venv, argv: list[Argument], how: str, log: Path) -> l
     return re.findall(r'exec\w+\((?:\d+, )?"([^"]*)".*= 0$', log.read_text(), re.MULTILINE)
 
 
-@needs_strace
+def install(venv: Venv, code: str, *words: Argument) -> list[Argument]:
+    """Return what runs code in an install session."""
+    start: list[Argument] = [venv.tool.command, "run", "--venv", venv.path, "--session", "install", "--"]
+    return [*start, "python", "-c", code, *words]
+
+
 @pytest.mark.parametrize("how", HOW)
 def test_the_launcher_starts_nothing_but_bwrap_and_init(shared_venvs: Callable[[str, str], Venv], how: str) -> None:
     """A warm start, a stale one, which compiles, and an install session with what follows it."""
+    need("strace")
     venv = shared_venvs("user", "bwrap" if how == "bwrap" else "native")
     log = venv.user.home / "execve.log"
-    install: list[Argument] = [
-        venv.tool.command,
-        "run",
-        "--venv",
-        venv.path,
-        "--session",
-        "install",
-        "--",
-        "python",
-        "-c",
-    ]
     code = (
         "import os; p = os.environ['VIRTUAL_ENV'] + '/bin/new'; open(p, 'w').write('#!/bin/sh\\n'); os.chmod(p, 0o755)"
     )
     starts: dict[str, list[Argument]] = {
         "stale": venv.argv("python", "-c", "pass"),
         "warm": venv.argv("python", "-c", "pass"),
-        "install": [*install, code],
+        "install": install(venv, code),
     }
     venv.python("pass").check()
     (venv.project / ".env").write_text("A=1\n")
@@ -113,30 +96,38 @@ def test_starts_killed_at_random_times_leave_nothing(shared_venvs: Callable[[str
     assert venv.python("print(1)").check().stdout == "1\n"
 
 
-def test_starts_while_two_installs_run(make_venv: Callable[..., Venv]) -> None:
-    venv = make_venv(pip=True)
-    code = "import os, time; d = os.environ['VIRTUAL_ENV'] + '/bin/'\nfor n in range(20):\n"
-    code += " open(d + f't{n}', 'w').write('#!/bin/sh\\necho t\\n'); os.chmod(d + f't{n}', 0o755); time.sleep(.1)\n"
-    words: list[Argument] = [
-        venv.tool.command,
-        "run",
-        "--venv",
-        venv.path,
-        "--session",
-        "install",
-        "--",
-        "python",
-        "-c",
-        code,
-    ]
-    install = spawn_as(venv.user, words, cwd=venv.project)
-    second = spawn_as(venv.user, words, cwd=venv.project)
+WRITES_SCRIPTS = r"""
+import itertools, os, sys, time
+for n in itertools.count():
+    path = f"{os.environ['VIRTUAL_ENV']}/bin/t{n % 20}"
+    with open(path, "w") as file:
+        file.write("#!/bin/sh\necho t\n")
+    os.chmod(path, 0o755)
+    if n == 0:
+        print("at work", flush=True)
+    if n % 20 == 19 and os.path.exists(sys.argv[1]):
+        break
+    time.sleep(0.02)
+"""
+
+
+def test_starts_while_two_installs_run(venv: Venv) -> None:
+    """Starts while both write, and while the host's part of the first goes on; the second outlives them all."""
+    argvs = [install(venv, WRITES_SCRIPTS, name) for name in ("enough-1", "enough-2")]
+    installs = [spawn_as(venv.user, argv, cwd=venv.project) for argv in argvs]
+    for process in installs:
+        assert process.popen.stdout is not None
+        assert process.popen.stdout.readline() == b"at work\n"
     look = "import os; print('in', os.path.exists('/etc/shadow'))"
-    for _ in range(4):
-        started = [spawn_as(venv.user, venv.argv("python", "-c", look), cwd=venv.project) for _ in range(5)]
+    for turn in range(3):
+        started = [spawn_as(venv.user, venv.argv("python", "-c", look), cwd=venv.project) for _ in range(4)]
+        if turn == 1:
+            (venv.project / "enough-1").touch()
         for process in started:
             done = process.wait(90)
             assert done.stdout == "in False\n", done
-    install.wait(90).check()
-    second.wait(90).check()
+    assert installs[1].popen.poll() is None
+    (venv.project / "enough-2").touch()
+    for process in installs:
+        process.wait(90).check()
     assert venv.run("t19").check().stdout == "t\n"

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,8 +18,13 @@ from dataclasses import dataclass
 import pytest
 
 from tests.harness import IS_ROOT, Venv, run_as
+from tests.support.programs import need
 
-pytestmark = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+
+@pytest.fixture(autouse=True)
+def strace() -> None:
+    need("strace")
+
 
 MOST = int(os.environ.get("SANDBOX_VENV_FAULTS_PER_CALL", "4"))
 """So many occurrences of one system call are hit, spread from the first to the last."""
