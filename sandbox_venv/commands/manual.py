@@ -81,7 +81,7 @@ def option_rows() -> list[tuple[str, str]]:
         "--tool": "sandbox-venv's: show a program of the host, with what it needs",
         "--shim": "sandbox-venv's: the same, and a launcher of its name in the venv (wrap)",
         "--rlimit": "sandbox-venv's: a resource limit of the program, NAME=SOFT[:HARD]",
-        "--preset": "sandbox-venv's: what a kind of program needs: vscode, pycharm, x11, wayland, gpu, desktop",
+        "--preset": "sandbox-venv's: what a kind of program needs: vscode, pycharm, pipx, x11, wayland, gpu, desktop",
     }
     return [
         (name + names[count], own.get(name, "every sandbox has it anyway" if name in ALWAYS else ""))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import FEATURES, IS_ROOT, Base, Tool, User, Venv, make_project, run_as
+from tests.harness import FEATURES, IS_ROOT, Base, Result, Tool, User, Venv, make_project, run_as, system_python
 from tests.support.tool import make_environment
 from tests.support.users import new_user
 
@@ -103,6 +103,40 @@ def test_pre_commit_makes_its_environments_in_the_private_cache(tool: Tool, ordi
     assert "False ['a.py']" in done.stdout
     assert (venv.path / "cache" / "pre-commit" / "db.db").exists()
     assert not (user.home / ".cache").exists()
+
+
+def test_pipx_upgrades_and_injects_into_a_venv_of_its_own_that_is_wrapped(
+    tool: Tool, base: Base, ordinary_user: User, backend: str
+) -> None:
+    """Its venvs share one pip, by a .pth file: without the preset the sandbox shows none."""
+    tool.require(ordinary_user, *FEATURES[backend])
+    user, home = ordinary_user, ordinary_user.home
+    programs = base.once("pipx-itself", lambda: str(make_environment(base.path / "pipx-itself", "pipx") / "bin"))
+    env = {"PATH": f"{programs}:{home}/.local/bin:/usr/bin:/bin"}
+
+    def run(*words: str) -> Result:
+        return run_as(user, words, cwd=home / "work", env=env, timeout=180)
+
+    user.write(user.makedirs(home / "work") / "a.py", "import os\n")
+    run("pipx", "install", "-q", "--python", system_python(), "pygments").check()
+    place = home / ".local/share/pipx/venvs/pygments"
+    venv = Venv(tool, user, backend, place.parent, place)
+    venv.wrap("--project", home / "work").check()
+    assert "import" in run("pygmentize", "a.py").check().stdout
+    assert "No module named pip" in run("pipx", "runpip", "pygments", "list").stderr
+    venv.wrap("--project", home / "work", "--preset", "pipx").check()
+    run("pipx", "inject", "-q", "--include-apps", "pygments", "docutils").check()
+    run("pipx", "upgrade", "-q", "pygments").check()
+    venv.python("import docutils").check()
+    shown = run("docutils", "--version").check()  # a link to a launcher that the install session brought
+    assert shown.stdout.startswith("docutils")
+    assert "No such file" in venv.python(f"open({str(home / '.local/state/pipx')!r})").stderr
+    run("pipx", "reinstall", "-q", "pygments").check()
+    assert venv.sandbox("verify", place).status == 1
+    venv.sandbox("wrap", place).check()
+    assert "import" in run("pygmentize", "a.py").check().stdout
+    run("pipx", "uninstall", "pygments").check()
+    assert not place.exists()
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root can make what another user owns")
