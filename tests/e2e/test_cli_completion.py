@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
 from tests.harness import Terminal, Tool, User, run_as
+from tests.support.programs import need
 
 pytestmark = pytest.mark.e2e
 
@@ -24,13 +24,6 @@ CASES = [
     ("run -- cat my", "run -- cat my dir/"),
 ]
 """What is typed after the tool's name, and what it becomes."""
-
-
-def need(shell: str) -> str:
-    path = shutil.which(shell)
-    if path is None:
-        pytest.skip(f"{shell} is not installed")
-    return path
 
 
 @pytest.fixture

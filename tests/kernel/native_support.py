@@ -10,10 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
-
 from tests.harness import Result, Tool, User, run_as
 from tests.support.process import Argument
+from tests.support.programs import lack
 
 ROOT = (
     "--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64",
@@ -58,6 +57,6 @@ def find_bwrap() -> tuple[str, bool]:
     """Return ``BWRAP`` or the system's bwrap, and whether it is of release 0.11 or newer."""
     path = os.environ.get("BWRAP") or shutil.which("bwrap")
     if not path:
-        pytest.skip("no bwrap to compare with: set BWRAP")
+        lack("no bwrap to compare with: set BWRAP")
     done = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)
     return path, tuple(map(int, re.findall(r"\d+", done.stdout)[:2])) >= (0, 11)

@@ -16,6 +16,7 @@ import pytest
 
 from sandbox_venv.venv.executable import MAGIC
 from tests.harness import ROOT, Venv, run_as
+from tests.support.programs import lack, need
 
 pytestmark = pytest.mark.kernel
 
@@ -37,7 +38,7 @@ def is_compiled(venv: Venv) -> bool:
 def compiled(shared_venv: Venv) -> Venv:
     """A wrapped venv whose launchers are the C launcher, with its plan compiled."""
     if not is_compiled(shared_venv):
-        pytest.skip("the wheel was built without a C compiler")
+        lack("the wheel was built without a C compiler")
     shared_venv.python("pass").check()
     return shared_venv
 
@@ -46,7 +47,7 @@ def compiled(shared_venv: Venv) -> Venv:
 def compiled_venv(venv: Venv) -> Venv:
     """The same, for this test alone."""
     if not is_compiled(venv):
-        pytest.skip("the wheel was built without a C compiler")
+        lack("the wheel was built without a C compiler")
     venv.python("pass").check()
     return venv
 
@@ -227,9 +228,7 @@ def test_an_inherited_directory_is_closed_and_a_pipe_stays(compiled: Venv) -> No
 def test_system_calls_of_a_start_do_not_become_more(compiled: Venv) -> None:
     """Counted, not timed: per start and per mount (the plan's size is the machine's)."""
     out = compiled.user.home / "calls"
-    argv = ["/usr/bin/strace", "-f", "-qq", "-o", str(out), str(compiled.bin / "python"), "-c", "pass"]
-    if not os.path.exists(argv[0]):
-        pytest.skip("no strace")
+    argv = [need("strace"), "-f", "-qq", "-o", str(out), str(compiled.bin / "python"), "-c", "pass"]
     run_as(compiled.user, argv, cwd=compiled.project).check()
     lines = out.read_text(errors="replace").splitlines()
     started = next(at for at, line in enumerate(lines) if "execve(" in line and at)
@@ -247,7 +246,7 @@ def test_c_and_python_filters_agree(tmp_path: Path) -> None:
         ["make", "-s", "-C", ROOT / "native", f"OUT={tmp_path}", "check"], capture_output=True, text=True
     )
     if done.returncode:
-        pytest.skip(f"no compiler with sanitizers: {done.stderr[-200:]}")
+        lack(f"no compiler with sanitizers: {done.stderr[-200:]}")
     script = Path(__file__).parent / "c_launcher_environ.py"
     run = subprocess.run(
         [sys.executable, script, tmp_path / "filter-check", "7"], cwd=ROOT, capture_output=True, text=True
@@ -266,7 +265,7 @@ def test_the_plan_reader_survives_damage(tmp_path: Path) -> None:
         ["make", "-s", "-C", ROOT / "native", f"OUT={tmp_path}", "check"], capture_output=True, text=True
     )
     if done.returncode:
-        pytest.skip(f"no compiler with sanitizers: {done.stderr[-200:]}")
+        lack(f"no compiler with sanitizers: {done.stderr[-200:]}")
     plan = planfile.Plan([b""] * planfile.SECTIONS)
     plan.meta = {b"dir": b"/x", b"kind": b"run", b"nested-names": b".git\1.envrc"}
     plan.records, plan.slots = [b"/", b"/s", b"c", b"b", b"/a", b"a"], [b"rw", b"/p", b"/p"]

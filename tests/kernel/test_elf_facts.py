@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests.harness import ROOT
-from tests.unit.elf.elves import need
+from tests.support.programs import need
 
 pytestmark = pytest.mark.kernel
 

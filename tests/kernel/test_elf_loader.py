@@ -18,8 +18,9 @@ import pytest
 from sandbox_venv.elf import resolve_closure
 from sandbox_venv.elf.files import Files, scan_tree
 from sandbox_venv.elf.paths import is_below
-from tests.harness import IN_CI, remove_tree
-from tests.unit.elf.elves import MACHINE, build, need
+from tests.harness import remove_tree
+from tests.support.programs import lack, need
+from tests.unit.elf.elves import MACHINE, build
 from tests.unit.elf.scenarios import SCENARIOS, make
 from tests.unit.elf.tracing import MUSL_LOADER, by_loader, glibc_loader, ours
 
@@ -44,8 +45,7 @@ def wheels() -> Path:
             command = [sys.executable, "-m", "pip", "install", "--quiet", "--only-binary", ":all:", "--no-compile"]
             done = subprocess.run([*command, "--target", str(target), *WHEELS], capture_output=True, text=True)
             if done.returncode:
-                text = f"no wheels to be had: {(done.stderr.strip().splitlines() or ['pip failed'])[-1]}"
-                pytest.fail(text) if IN_CI else pytest.skip(text)
+                lack(f"no wheels to be had: {(done.stderr.strip().splitlines() or ['pip failed'])[-1]}")
             (target / ".done").touch()
     return target
 
@@ -122,7 +122,7 @@ def musl(tmp_path: Path) -> Path:
     """A directory for musl programs, where the machine has musl's compiler and loader."""
     need("musl-gcc")
     if not os.path.exists(MUSL_LOADER):
-        pytest.skip(f"there is no {MUSL_LOADER}")
+        lack(f"there is no {MUSL_LOADER}")
     return tmp_path
 
 

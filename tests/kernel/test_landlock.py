@@ -20,6 +20,7 @@ from sandbox_venv.launch.inside import landlock
 from sandbox_venv.plan import bundle
 from tests.harness import User
 from tests.support.base import system_python
+from tests.support.programs import lack
 
 pytestmark = [
     pytest.mark.kernel,
@@ -71,7 +72,7 @@ class Sandbox:
 @pytest.fixture
 def inside(user: User) -> Sandbox:
     if not BWRAP:
-        pytest.skip("bwrap is not installed")
+        lack("bwrap is not installed")
     return Sandbox(user, True)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.harness import Tool, User, run_as
 from tests.kernel.native_support import Native
+from tests.support.programs import lack
 
 pytestmark = pytest.mark.kernel
 
@@ -123,7 +124,7 @@ def require_overlay(native: Native, world: Path) -> None:
     """Skip where an ordinary user may not mount an overlay (before Linux 5.11)."""
     done = native.run("--overlay-src", world, "--tmp-overlay", "/o")
     if done.status and "Can't make overlay mount" in done.stderr and not native.user.is_root:
-        pytest.skip(done.stderr)
+        lack(done.stderr)
 
 
 REFUSED = {
@@ -241,7 +242,7 @@ def test_read_only_bind_covers_mounts_below_it(tool: Tool, user: User, modern: b
     """The host's /dev/shm is a mount of its own below /dev."""
     native = Native(tool, user, modern)
     if not os.path.ismount("/dev/shm"):
-        pytest.skip("/dev/shm is no mount here")
+        lack("/dev/shm is no mount here")
     done = native.shell("--ro-bind", "/dev", "/d", "--bind", "/dev", "/w", script="touch /d/shm/native-x || echo no")
     assert done.stdout == "no\n"
     twin = native.shell("--bind", "/dev", "/w", script="touch /w/shm/native-$$ && rm /w/shm/native-$$ && echo yes")

@@ -12,6 +12,7 @@ import pytest
 
 from tests.harness import Tool, User
 from tests.kernel.native_support import Native
+from tests.support.programs import lack
 
 pytestmark = [pytest.mark.kernel, pytest.mark.escape]
 
@@ -125,7 +126,7 @@ def test_link_on_a_read_only_bind_is_followed_inside(native: Native, share: Path
 def test_link_that_the_user_could_not_make_is_followed(tool: Tool, ordinary_user: User) -> None:
     """/bin of a merged /usr is root's: an ordinary user's sandbox can't have planted it."""
     if not os.path.islink("/bin"):
-        pytest.skip("/bin is no link here")
+        lack("/bin is no link here")
     tool.require(ordinary_user, "native")
     done = Native(tool, ordinary_user).bare(
         *("--bind", "/", "/", "--ro-bind", "/etc/hostname", "/bin/true", "--", "cat", "/usr/bin/true")

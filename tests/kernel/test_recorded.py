@@ -12,6 +12,7 @@ import pytest
 
 from tests.harness import Venv, run_as
 from tests.kernel.test_c_launcher import PROBE, PYTHON_INSTEAD, normalised
+from tests.support.programs import need
 
 pytestmark = pytest.mark.kernel
 
@@ -88,8 +89,7 @@ def test_a_directory_in_tmp_is_made_in_the_sessions_own(shared_venv: Venv) -> No
 
 def test_system_calls_of_a_start_do_not_become_more(shared_venv: Venv) -> None:
     """Counted, not timed: from the launcher to the program, less what each mount takes (the plan's size varies)."""
-    if not shutil.which("strace"):
-        pytest.skip("no strace")
+    need("strace")
     shared_venv.python("pass").check()
     log = shared_venv.user.home / "calls"
     argv = ["strace", "-f", "-qq", "-o", str(log), *shared_venv.argv("python", "-c", "pass")]

@@ -21,8 +21,11 @@ PACKAGES = {
 """Debian packages that are named otherwise than what is in them"""
 
 
-def need(*names: str, modules: tuple[str, ...] = ()) -> None:
-    """Skip the test where a program isn't on PATH, or the system's Python lacks a module; in CI fail instead."""
+def need(*names: str, modules: tuple[str, ...] = ()) -> str:
+    """Skip the test where a program isn't on PATH, or the system's Python lacks a module; in CI fail instead.
+
+    Return where the first program is.
+    """
     missing = [name for name in names if not shutil.which(name)]
     for name in modules:
         done = subprocess.run([system_python(), "-c", f"import {name}"], capture_output=True, check=False)
@@ -30,6 +33,7 @@ def need(*names: str, modules: tuple[str, ...] = ()) -> None:
     if missing:
         packages = " ".join(PACKAGES.get(name, name) for name in missing)
         lack(f"{', '.join(missing)}: not installed (apt install {packages})")
+    return shutil.which(names[0]) or "" if names else ""
 
 
 def lack(text: str) -> NoReturn:

@@ -1,12 +1,10 @@
 """The man page and the reference in docs/ are what the code makes."""
 
-import shutil
 import subprocess
-
-import pytest
 
 from sandbox_venv.commands import manual
 from tests.harness import ROOT
+from tests.support.programs import need
 
 HINT = "run: python -m sandbox_venv.commands.manual docs"
 
@@ -19,8 +17,8 @@ def test_the_reference_is_up_to_date():
     assert (ROOT / "docs/reference.md").read_text() == manual.reference(), HINT
 
 
-@pytest.mark.skipif(not shutil.which("groff"), reason="groff is not installed")
 def test_the_man_page_is_good_roff():
+    need("groff")
     argv = ["groff", "-man", "-Tutf8", "-ww", "-z"]
     done = subprocess.run(argv, input=manual.man_page(), capture_output=True, text=True, check=True)
     assert done.stderr == ""

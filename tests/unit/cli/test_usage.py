@@ -1,7 +1,6 @@
 """Help, completions: one source, and each fits a terminal of 80 columns and 24 lines."""
 
 import os
-import shutil
 import subprocess
 import sys
 
@@ -10,6 +9,7 @@ import pytest
 from sandbox_venv import cli
 from sandbox_venv.commands import completion
 from sandbox_venv.usage import BY_NAME, COMMANDS, help_text, overview
+from tests.support.programs import need
 
 SCREENS = {"overview": overview(), **{name: help_text(name) for name in BY_NAME}}
 
@@ -38,8 +38,7 @@ def test_examples_are_command_lines(name):
 def test_completion_scripts_are_good_in_their_shell(shell, tmp_path):
     script = tmp_path / "script"
     script.write_text(completion.SCRIPTS[shell]())
-    if not shutil.which(shell):
-        pytest.skip(f"{shell} is not installed")
+    need(shell)
     assert subprocess.run([shell, "-n", script], capture_output=True, text=True, check=True).stderr == ""
 
 

@@ -13,23 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from sandbox_venv.elf.parse import ElfFacts, parse_elf
-from tests.harness import IN_CI
+from tests.support.programs import need
 
 MACHINE = {"x86_64": "EM_X86_64", "aarch64": "EM_AARCH64"}.get(os.uname().machine, "")
-
-
-def need(program: str) -> str:
-    """Return where a program is; without it the test is skipped, or fails in CI."""
-    found = shutil.which(program)
-    if found is not None:
-        return found
-    text = f"{program} is not installed"
-    if IN_CI:
-        pytest.fail(text)
-    pytest.skip(text)
 
 
 @dataclass(frozen=True)

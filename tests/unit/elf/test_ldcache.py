@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox_venv.elf.ldcache import OLD_MAGIC, read_loader_cache
-from tests.unit.elf.elves import MACHINE, need
+from tests.support.programs import need
+from tests.unit.elf.elves import MACHINE
 
 X86_64 = (64, True, "EM_X86_64")
 HWCAP = 1 << 62

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from sandbox_venv.elf.files import scan_tree
 from sandbox_venv.elf.parse import DF_1_NODEFLIB, MAX_DYNAMIC_BYTES, ElfFacts, MalformedElf, parse_elf
-from tests.unit.elf.elves import build, facts_of, forge, need, write
+from tests.support.programs import need
+from tests.unit.elf.elves import build, facts_of, forge, write
 
 
 def by_pyelftools(path: Path) -> ElfFacts:
