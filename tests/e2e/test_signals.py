@@ -139,13 +139,16 @@ def test_makes_jobserver_is_shared(shared_venv: Venv) -> None:
 
 def test_signals_to_the_launcher_reach_the_program(shared_venv: Venv) -> None:
     code = (
-        "import signal, sys, time; n = []\nfor s in (1, 10, 12): signal.signal(s, lambda s, f: n.append(s))\n"
-        "signal.signal(15, lambda *a: sys.exit(str(n)))\nprint('up', flush=True)\ntime.sleep(30)"
+        "import signal, sys, time; n = []\n"
+        "for s in (1, 10, 12): signal.signal(s, lambda s, f: (n.append(s), print('got', s, flush=True)))\n"
+        "signal.signal(15, lambda *a: sys.exit(str(n)))\nprint('up', flush=True)\nwhile True: time.sleep(30)"
     )
     process = started(shared_venv, code)
-    for number in (1, 10, 12, 15):
+    assert process.popen.stdout is not None
+    for number in (1, 10, 12):
         process.signal(number)
-        time.sleep(0.3)
+        assert process.popen.stdout.readline() == b"got %d\n" % number
+    process.signal(15)
     assert "[1, 10, 12]" in process.wait().check(1).stderr
 
 

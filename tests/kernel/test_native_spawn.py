@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 
 import pytest
@@ -111,9 +112,13 @@ def test_child_dies_with_its_parent(python, user: User, delay: str) -> None:
 def test_child_outlives_its_parent_only_where_asked(python, user: User) -> None:
     marker = f"marker-{os.urandom(6).hex()}"
     code = (
-        f"marker = '{marker}'; start(lambda: time.sleep(2), pdeathsig=False); time.sleep(0.5); os.close(1); os.close(2)"
+        f"marker = '{marker}'; start(lambda: (os.close(1), os.close(2), time.sleep(60)), pdeathsig=False); os._exit(0)"
     )
-    assert python(code + "; os._exit(0)").status == 0
+    python(code).check()
+    left = running(marker)
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert left
 
 
 def running(marker: str) -> list[int]:
