@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.test_tools import Messages
 from tests.harness import Result, Venv, spawn_as
+from tests.support.messages import Debugger
 from tests.support.programs import lack
 from tests.support.tool import install_into
 
@@ -104,37 +104,26 @@ def test_vs_codes_debug_adapter_runs_inside_and_its_debuggee_connects_back(
     process = spawn_as(venv.user, adapter, cwd=venv.project, stdin=subprocess.PIPE)
     assert process.popen.stdin
     assert process.popen.stdout
-    ide = Messages(process.popen.stdout, process.popen.stdin)
-    known = {"adapterID": "debugpy", "supportsRunInTerminalRequest": True}
-    ide.send(seq=1, type="request", command="initialize", arguments=known)
-    ide.until(command="initialize", success=True)
-    launch = {"type": "debugpy", "program": str(app), "console": console, "cwd": str(venv.project)}
-    ide.send(seq=2, type="request", command="launch", arguments=launch)
+    ide = Debugger(process.popen.stdout, process.popen.stdin)
+    ide.initialize(adapterID="debugpy", supportsRunInTerminalRequest=True)
+    ide.request("launch", type="debugpy", program=str(app), console=console, cwd=str(venv.project))
     started = None
     if console == "integratedTerminal":
         asked = ide.until(command="runInTerminal")
         started = spawn_as(venv.user, asked["arguments"]["args"], cwd=Path(asked["arguments"]["cwd"]))
         answer = {"request_seq": asked["seq"], "success": True, "body": {}}
-        ide.send(seq=9, type="response", command="runInTerminal", **answer)
-    ide.until(event="initialized")
-    breakpoints = {"source": {"path": str(app)}, "breakpoints": [{"line": 3}]}
-    ide.send(seq=3, type="request", command="setBreakpoints", arguments=breakpoints)
-    ide.send(seq=4, type="request", command="configurationDone")
-    thread = ide.until(event="stopped")["body"]["threadId"]
-    ide.send(seq=5, type="request", command="stackTrace", arguments={"threadId": thread})
-    frame = ide.until(command="stackTrace")["body"]["stackFrames"][0]
-    assert (frame["source"]["path"], frame["line"]) == (str(app), 3)
+        ide.send(seq=99, type="response", command="runInTerminal", **answer)
+    frame = ide.stop_at(app, 3)
     code = "str(value) + str(__import__('os').path.exists('/etc/shadow'))"
-    ide.send(seq=6, type="request", command="evaluate", arguments={"expression": code, "frameId": frame["id"]})
-    assert ide.until(command="evaluate")["body"]["result"] == "'42False'"
-    ide.send(seq=7, type="request", command="continue", arguments={"threadId": thread})
+    assert ide.evaluate(code, frame) == "'42False'"
+    ide.go_on()
     if started:
         assert "value is 42" in started.wait().check().stdout
     else:
         printed = ""
         while "value is 42" not in printed:  # one event a write
             printed += ide.until(event="output")["body"]["output"]
-    ide.send(seq=8, type="request", command="disconnect", arguments={})
+    ide.request("disconnect")
     process.wait()
 
 

@@ -10,11 +10,12 @@ import sqlite3
 import subprocess
 import time
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pytest
 
 from tests.harness import CTRL_C, Venv, run_as, spawn_as, system_python
+from tests.support.messages import Debugger, Messages
 
 pytestmark = [pytest.mark.e2e, pytest.mark.full, pytest.mark.registry]
 
@@ -29,29 +30,6 @@ def t(session):
 """
 INSTALLING = {"SANDBOX_ENV": "PIP_*"}
 """How to reach the package registry: run sessions aren't told unless somebody says so"""
-
-
-class Messages:
-    """Messages with a Content-Length, as debuggers and language servers speak them."""
-
-    def __init__(self, reader: IO[bytes], writer: IO[bytes]) -> None:
-        self.reader, self.writer = reader, writer
-
-    def send(self, **message: Any) -> None:
-        data = json.dumps(message).encode()
-        self.writer.write(b"Content-Length: %d\r\n\r\n%s" % (len(data), data))
-        self.writer.flush()
-
-    def until(self, **wanted: Any) -> dict[str, Any]:
-        """Return the first message that has what is wanted."""
-        while True:
-            length = 0
-            while line := self.reader.readline().strip():
-                length = int(line.split(b":")[1]) if line.lower().startswith(b"content-length") else length
-            assert length, f"the other side ended before {wanted}"
-            message: dict[str, Any] = json.loads(self.reader.read(length))
-            if wanted.items() <= message.items():
-                return message
 
 
 def test_tox_nox_and_virtualenv_make_environments(toolbox: Venv, place: Path) -> None:
@@ -108,23 +86,12 @@ def test_a_debugger_attaches_over_loopback(toolbox: Venv, place: Path) -> None:
     else:
         pytest.fail("nobody listens")
     with connection, connection.makefile("rwb") as file:
-        client = Messages(file, file)  # type: ignore[arg-type]
-        client.send(seq=1, type="request", command="initialize", arguments={"adapterID": "test"})
-        client.until(command="initialize", success=True)
-        client.send(seq=2, type="request", command="attach", arguments={"justMyCode": True})
-        client.until(event="initialized")
-        where = {"source": {"path": str(app)}, "breakpoints": [{"line": 3}]}
-        client.send(seq=3, type="request", command="setBreakpoints", arguments=where)
-        client.send(seq=4, type="request", command="configurationDone")
-        thread = client.until(event="stopped")["body"]["threadId"]
-        client.send(seq=5, type="request", command="stackTrace", arguments={"threadId": thread})
-        frame = client.until(command="stackTrace")["body"]["stackFrames"][0]
-        assert (frame["source"]["path"], frame["line"]) == (str(app), 3)
-        client.send(
-            seq=6, type="request", command="evaluate", arguments={"expression": "value", "frameId": frame["id"]}
-        )
-        assert client.until(command="evaluate")["body"]["result"] == "42"
-        client.send(seq=7, type="request", command="continue", arguments={"threadId": thread})
+        client = Debugger(file, file)  # type: ignore[arg-type]
+        client.initialize(adapterID="test")
+        client.request("attach", justMyCode=True)
+        frame = client.stop_at(app, 3)
+        assert client.evaluate("value", frame) == "42"
+        client.go_on()
         client.until(event="terminated")
     assert process.wait().check().stdout == "42\n"
 
