@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.harness import Venv
+from tests.harness import IS_ROOT, Venv
 
 pytestmark = pytest.mark.e2e
 
@@ -27,12 +28,18 @@ def test_https_by_the_standard_library(shared_venv: Venv) -> None:
     assert shared_venv.python(code).check().stdout == "200\n"
 
 
-def test_a_venv_with_pip_is_made_inside(shared_venv: Venv) -> None:
+@pytest.fixture(params=[pytest.param("root", marks=pytest.mark.slow), "user"] if IS_ROOT else ["user"])
+def either_venv(request: pytest.FixtureRequest, shared_venvs: Callable[[str, str], Venv], backend: str) -> Venv:
+    """As ``shared_venv``, root's for `make test-all` alone: each installs pip, which takes seconds."""
+    return shared_venvs(request.param, backend)
+
+
+def test_a_venv_with_pip_is_made_inside(either_venv: Venv) -> None:
     code = (
         "import subprocess, sys, shutil; subprocess.run([sys.executable, '-m', 'venv', 'inner'], check=True); "
         "print(subprocess.check_output(['inner/bin/pip', '--version'], text=True).split()[0]); shutil.rmtree('inner')"
     )
-    assert shared_venv.python(code, timeout=120).check().stdout == "pip\n"
+    assert either_venv.python(code, timeout=120).check().stdout == "pip\n"
 
 
 def test_a_probe_gets_its_json_and_nothing_else(shared_venv: Venv) -> None:
