@@ -242,7 +242,7 @@ def prepare(
     stamps = [str(record.folder / "trusted-env"), str(record.code), *(PIP_SETTINGS if kind == "install" else ())]
     stamps += stamped(record, settings)
     stamps += [name for path in user.tools for name in (path, os.path.realpath(path))]
-    policy = add_presets(user, read_policy(), subject.home)
+    policy = add_presets(user, read_policy(), subject)
     stamps += [*user.absent, *(PROXY_PATHS if user.bus_calls else ())]
     compiled = compile_plan(subject, request, policy, seccomp, facts, stamps)
     if backend == "bwrap" and probe.bwrap_version() < SAFE_MOUNT_POINTS and probe.mount_api() and not find_obstacle():
@@ -250,19 +250,22 @@ def prepare(
     return subject, compiled
 
 
-def add_presets(user: UserOptions, policy: Policy, home: str) -> Policy:
+def add_presets(user: UserOptions, policy: Policy, subject: Subject) -> Policy:
     """Add what the presets say to the options and the policy; return that.
+
+    A script in the project starts no install session, whatever its name: sessions write there.
 
     Raises:
         SandboxError: there is no such preset.
     """
     if not user.presets:
         return policy
-    preset = read_presets(user.presets, home)
+    preset = read_presets(user.presets, subject.home)
     user.libs += preset.libs
     user.operations = sort_options(preset.options, where="preset").operations + user.operations
     user.admit, user.files, user.bus_calls, user.absent = preset.admit, preset.files, preset.bus_calls, preset.absent
-    return policy._replace(show=(*policy.show, *preset.show), installers=(*policy.installers, *preset.installers))
+    scripts = [item for item in preset.installers if not is_below(item.removeprefix("file "), subject.project)]
+    return policy._replace(show=(*policy.show, *preset.show), installers=(*policy.installers, *scripts))
 
 
 def _pip_cache(subject: Subject) -> str:

@@ -96,3 +96,12 @@ def test_pycharms_debugger_stops_at_a_breakpoint(preset_venv: Callable[..., Venv
             for _ in file:  # what it says until it ends
                 pass
     assert process.wait().check().stdout == "value is 42\n"
+
+
+def test_a_packaging_tool_in_the_project_starts_no_install_session(preset_venv: Callable[..., Venv]) -> None:
+    """A session may have written it, where the project is named like a directory that the preset looks for."""
+    venv = preset_venv("pycharm", wrap=False, name="pycharm-tools")
+    script = venv.project / "plugins/python-ce/helpers/packaging_tool.py"
+    venv.user.write(script, "import os, sys; print(os.access(sys.prefix + '/lib', os.W_OK))\n")
+    venv.wrap("--preset", "pycharm").check()
+    assert venv.run("python", script).check().stdout == "False\n"

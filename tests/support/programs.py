@@ -17,6 +17,7 @@ PACKAGES = {
     "tkinter": "python3-tk",
     "gcc": "gcc",
     "pactl": "pulseaudio-utils",
+    "apparmor_parser": "apparmor",
 }
 """Debian packages that are named otherwise than what is in them"""
 
