@@ -223,7 +223,7 @@ static int has_own_tmp(void)
 	int found = 0;
 	for (const char *what; (what = next(&records));) {
 		const char *target = (next(&records), next(&records));
-		found |= *what == 't' && !strcmp(target, "tmp");
+		found |= (*what == 't' && !strcmp(target, "tmp")) || *what == 'c';
 		if (*what == 'l')
 			return 0;
 	}

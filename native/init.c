@@ -34,7 +34,7 @@ static void close_others(const struct session *session)
 			if (session->inherited[i] >= first && (keep < 0 || session->inherited[i] < keep))
 				keep = session->inherited[i];
 		if (keep != first)
-			sys6(NR_close_range, first, keep < 0 ? ~0u : keep - 1, 0, 0, 0, 0);
+			need(sys6(NR_close_range, first, keep < 0 ? ~0u : keep - 1, 0, 0, 0, 0));
 		if (keep < 0)
 			return;
 		first = keep + 1;

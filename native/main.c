@@ -1,5 +1,6 @@
 /* The start of a wrapped entry point: checks, and the order of what follows. What sandbox_venv/launch/main.py does for
  * the plain case; for every other one, and wherever anything is odd or fails, Python is executed in its place. */
+#include "bwrap.h"
 #include "call.h"
 #include "environ.h"
 
@@ -28,21 +29,30 @@ static void open_plan(const char *variant)
 	put(at, ".plan");
 	if (!plan_read(path, plan) || strcmp(plan_meta(plan, "dir"), call.folder) ||
 	    strcmp(plan_meta(plan, "kind"), "run") || strcmp(plan_meta(plan, "variant"), variant) ||
-	    strcmp(plan_meta(plan, "backend"), "native") || *plan_meta(plan, "chdir") || *plan_meta(plan, "keep-fd") ||
+	    *plan_meta(plan, "chdir") || *plan_meta(plan, "keep-fd") ||
 	    *plan_meta(plan, "nested") || *plan_meta(plan, "rlimits") || !plan_is_fresh(plan))
 		python();
 }
 
-static const char *read_plan(void)
+/* Read the plan; the first record says who executes the others. */
+static void read_plan(void)
 {
 	open_plan("");
 	if (*plan_meta(&session.plan, "own-plans"))
 		open_plan(entry_variant(plan_meta(&session.plan, "own-plans")));
 	struct list records = session.plan.section[RECORDS];
-	const char *first = next(&records); /* "/" and the skeleton's path */
-	if (!first || strcmp(first, "/"))
+	const char *first = next(&records), *backend = plan_meta(&session.plan, "backend");
+	if (!first)
 		python();
-	return next(&records);
+	const char *path = next(&records);
+	session.letters = next(&records);
+	if (!strcmp(first, "/") && !strcmp(backend, "native"))
+		session.skeleton = path;
+	else if (!strcmp(first, "|") && !strcmp(backend, "bwrap"))
+		session.bwrap = path;
+	else
+		python();
+	session.has_shelter = session.bwrap && strchr(session.letters, 's');
 }
 
 /* Set the program and its arguments; make sure that this file is the launcher in the venv, not a copy of it. */
@@ -143,16 +153,30 @@ static void make_environment(void)
 		python();
 }
 
-static long clone_child(void)
+/* Start what makes the sandbox: on native it is init itself. */
+static long start(void)
 {
-	struct list records = session.plan.section[RECORDS];
 	u64 args[8] = { 0 };
-	next(&records), next(&records);
+	if (session.bwrap)
+		return start_bwrap(&session);
 	args[0] = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
-	if (strchr(next(&records), 'c')) /* the first record's second argument: letters of further namespaces */
+	if (strchr(session.letters, 'c'))
 		args[0] |= CLONE_NEWCGROUP;
 	args[4] = SIGCHLD;
-	return sys6(NR_clone3, SYS_ARG(args), sizeof args, 0, 0, 0, 0);
+	long pid = sys6(NR_clone3, SYS_ARG(args), sizeof args, 0, 0, 0, 0);
+	if (pid == 0) {
+		set_up(&session);
+		serve(&session);
+	}
+	return pid;
+}
+
+/* Hold the ready-made root, which is removed where nobody does. */
+static void lock_skeleton(void)
+{
+	long lock = sys(openat, AT_FDCWD, session.skeleton, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	if (lock < 0 || sys(flock, lock, LOCK_SH | LOCK_NB) < 0)
+		python();
 }
 
 _Noreturn void run(long *stack);
@@ -166,12 +190,16 @@ _Noreturn void run(long *stack)
 	session.host_env = call.env;
 	sys(rt_sigprocmask, SIG_SETMASK, &all, &session.mask, 8);
 	sys(rt_sigaction, SIGCHLD, &usual, &session.child_action, 8);
+	if (is_image())
+		be_init(call.argv, call.env);
 	read_trailer();
+	session.name = call.name;
+	session.leash = -1;
 	session.uid = (u32)sys(getuid);
 	session.gid = (u32)sys(getgid);
 	if (asks_for_python())
 		python();
-	session.skeleton = read_plan();
+	read_plan();
 	if (session.uid != (u32)sys(geteuid) || session.gid != (u32)sys(getegid) || installs())
 		python();
 	choose_program();
@@ -184,18 +212,15 @@ _Noreturn void run(long *stack)
 	if (*project && !protected_find(&session.plan, project, &session.before))
 		python();
 	make_environment();
-	long lock = sys(openat, AT_FDCWD, session.skeleton, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
-	if (lock < 0 || sys(flock, lock, LOCK_SH | LOCK_NB) < 0 || sys(pipe2, ends, O_CLOEXEC) < 0)
+	if (session.skeleton)
+		lock_skeleton();
+	if (sys(pipe2, ends, O_CLOEXEC) < 0)
 		python();
 	session.reader = ends[0];
 	session.writer = ends[1];
-	long pid = clone_child();
+	long pid = start();
 	if (pid < 0)
 		python();
-	if (pid == 0) {
-		set_up(&session);
-		serve(&session);
-	}
 	long status = wait_for(&session, pid);
 	if (status < 0)
 		python();

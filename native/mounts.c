@@ -3,7 +3,7 @@
 
 #define MOST_DESCRIPTORS 64 /* so that it works under `ulimit -n 100` */
 
-static long open_target(const struct session *session, long root, const char *target)
+long open_target(const struct session *session, long root, const char *target)
 {
 	u64 resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
 	return need(sys_openat2(root, target, O_PATH | O_CLOEXEC, resolve));
@@ -15,9 +15,7 @@ long move(long tree, long place, const char *path)
 	return sys6(NR_move_mount, tree, SYS_ARG(""), place, SYS_ARG(path), flags, 0);
 }
 
-/* Attach a copy of the tree at `source` (a path, or "" of the descriptor `from`) to what `place` and `path` name. */
-static void attach(const struct session *session, long from, const char *source, u64 attributes, long place,
-		   const char *path)
+void attach(const struct session *session, long from, const char *source, u64 attributes, long place, const char *path)
 {
 	long flags = CLONE_TREE | (*source ? 0 : AT_EMPTY_PATH);
 	long tree = need(sys6(NR_open_tree, from, SYS_ARG(source), flags, 0, 0, 0));
@@ -31,53 +29,6 @@ void bind(const struct session *session, const char *source, u64 attributes, lon
 	long place = open_target(session, root, target);
 	attach(session, AT_FDCWD, source, attributes, place, "");
 	sys(close, place);
-}
-
-/* Bind what a session could have replaced: no link is followed in its path, and `optional` ones may be missing. */
-void bind_slot(const struct session *session, const char *source, u64 attributes, long root,
-		      const char *target, int optional)
-{
-	long fd = open_plain(source, O_PATH);
-	if (optional && (fd == -ERR_NOENT || fd == -ERR_NOTDIR || fd == -ERR_LOOP))
-		return;
-	need(fd);
-	long place = open_target(session, root, target);
-	attach(session, fd, "", attributes, place, "");
-	sys(close, place);
-	sys(close, fd);
-}
-
-/* Make the mount point `below` in the private directory `top` on the host, each component opened on its own. */
-void make_point(const struct session *session, const char *top, const char *below, int directory)
-{
-	char part[256];
-	long fd = need(open_plain(top, O_PATH | O_DIRECTORY)), made;
-	while (*below) {
-		size_t size = 0;
-		while (below[size] && below[size] != '/')
-			size++;
-		if (size >= sizeof part)
-			failed(session, __LINE__, 0);
-		memcpy(part, below, size);
-		part[size] = 0;
-		below += size + (below[size] == '/');
-		int is_file = !*below && !directory;
-		if (is_file)
-			made = sys(mknodat, fd, part, S_IFREG | 0600, 0);
-		else
-			made = sys(mkdirat, fd, part, 0700);
-		if (made != -ERR_EXIST)
-			need(made);
-		struct kstat status;
-		long inner = need(sys(openat, fd, part, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0));
-		need(fstat(inner, &status));
-		u32 kind = status.mode & S_IFMT;
-		if (kind == S_IFLNK || (kind == S_IFDIR) == is_file)
-			failed(session, __LINE__, ERR_NOTDIR);
-		sys(close, fd);
-		fd = inner;
-	}
-	sys(close, fd);
 }
 
 void mount_on(const struct session *session, long root, const char *target, const char *kind, long flags,

@@ -9,18 +9,16 @@
 #define WITH_DEVICES MOUNT_ATTR_NOSUID
 #define CLONE_TREE (OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE)
 
+/* Open a mount point, following no link. */
+long open_target(const struct session *session, long root, const char *target);
+/* Attach a copy of the tree at `source` (a path, or "" of the descriptor `from`) to what `place` and `path` name. */
+void attach(const struct session *session, long from, const char *source, u64 attributes, long place, const char *path);
 /* Attach the mount `tree` to what `place` and `path` name. */
 long move(long tree, long place, const char *path);
 
 /* Bind a path of the host; in attach_group's form the flags come later, for all at once. */
 void attach_group(const struct session *session, const char *source, long root, const char *target);
 void bind(const struct session *session, const char *source, u64 attributes, long root, const char *target);
-/* Bind what a session could have replaced: no link is followed in its path, and `optional` ones may be missing. */
-void bind_slot(const struct session *session, const char *source, u64 attributes, long root, const char *target,
-	       int optional);
-/* Make the mount point `below` in the private directory `top` on the host. */
-void make_point(const struct session *session, const char *top, const char *below, int directory);
-
 void mount_on(const struct session *session, long root, const char *target, const char *kind, long flags,
 	      const char *data);
 void make_dev(const struct session *session, long root, const char *target);

@@ -62,7 +62,10 @@ int plan_decode(const u8 *data, size_t size, struct plan *plan)
 		if (i == SECCOMP_ALLOW || i == SECCOMP_DENY) {
 			if (length % 8)
 				return 0;
-		} else if (i != BASE && i != TAIL && count(plan->section[i]) < 0) {
+		} else if (i == BASE || i == TAIL) { /* handed on as they stand */
+			if (length && data[end - 1])
+				return 0;
+		} else if (count(plan->section[i]) < 0) {
 			return 0;
 		}
 	}

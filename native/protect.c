@@ -10,15 +10,6 @@
 
 enum { DT_UNKNOWN = 0, DT_DIR = 4, DT_REG = 8, DT_LNK = 10 };
 
-/* struct linux_dirent64, getdents(2) */
-struct entry {
-	u64 ino;
-	i64 next;
-	unsigned short size;
-	u8 kind;
-	char name[];
-} __attribute__((packed));
-
 static const char SKIPPED[] = "node_modules\0__pycache__\0.tox\0.nox\0.mypy_cache\0.pytest_cache\0site-packages\0.hg\0";
 
 struct search {

@@ -3,11 +3,12 @@
 #define SANDBOX_SESSION_H
 
 #include "protect.h"
+#include "words.h"
 
 #define MAX_INHERITED 64
 
 /* What is sent through the status pipe: one write of 8 bytes. */
-enum message { STOPPED = 0x81, CONTINUED = 0x82, ENDED = 0x83, FAILED = 0x84 };
+enum message { READY = 0x80, STOPPED = 0x81, CONTINUED = 0x82, ENDED = 0x83, FAILED = 0x84 };
 
 /* Signals that are passed on, and the number of their first message (docs/architecture.md). */
 #define FIRST_MESSAGE 35
@@ -15,7 +16,7 @@ extern const u8 FORWARDED[17];
 
 struct session {
 	struct plan plan;
-	const char *skeleton, *cwd, *terminal; /* terminal: what stdout is, "" where it is none */
+	const char *name, *skeleton, *letters, *cwd, *terminal; /* terminal: what stdout is, "" where it is none */
 	char **argv, **env;
 	char **host_env; /* the block on the stack, to be wiped in PID 1 */
 	u64 mask;
@@ -24,6 +25,9 @@ struct session {
 	int makes_cwd; /* the directory lies in the session's own /tmp and must be made there */
 	int closed; /* bit set of 0-2 that the caller had closed */
 	int reader, writer;
+	const char *bwrap; /* the program where that is the backend, else NULL; and the rest is its own */
+	int has_shelter, info, leash; /* info: its --info-fd; leash: what dismisses the guard */
+	struct words *words;
 	int inherited[MAX_INHERITED], inherited_count;
 	struct protected before; /* what there is at the start */
 };
@@ -33,11 +37,14 @@ _Noreturn void failed(const struct session *session, int line, long error);
 void send(const struct session *session, enum message kind, u32 value);
 _Noreturn void leave(int status);
 
+/* Write a text to a file of /proc; map one id, `inside` to `outside` of the namespace above (setup.c). */
+void put_file(const struct session *session, const char *path, const char *text);
+void map_id(const struct session *session, const char *path, u32 inside, u32 outside);
 /* Make what the records say and enter it (setup.c); be PID 1 until the program ends (init.c). */
 void set_up(const struct session *session);
 _Noreturn void serve(const struct session *session);
 /* Wait for it outside; return the raw wait status, or -1 where nothing ran and Python shall try (waiter.c). */
-long wait_for(const struct session *session, long pid);
+long wait_for(struct session *session, long pid);
 _Noreturn void end_like(u32 status);
 
 #define need(result)                                                                                                   \

@@ -64,6 +64,7 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f)
 enum {
 	ERR_PERM = 1, ERR_NOENT = 2, ERR_INTR = 4, ERR_AGAIN = 11, ERR_EXIST = 17, ERR_NOTDIR = 20, ERR_INVAL = 22,
 	ERR_NOSYS = 38, ERR_LOOP = 40, ERR_BADFD = 77, ERR_OPNOTSUPP = 95,
+	ERR_STALE = 116,
 };
 
 enum {
@@ -81,11 +82,14 @@ enum {
 	OPEN_TREE_CLONE = 1, MOVE_MOUNT_F_EMPTY_PATH = 4, MOVE_MOUNT_T_EMPTY_PATH = 0x40,
 	MOUNT_ATTR_RDONLY = 1, MOUNT_ATTR_NOSUID = 2, MOUNT_ATTR_NODEV = 4,
 	MS_NOSUID = 2, MS_NODEV = 4, MS_NOEXEC = 8, MS_PRIVATE = 1 << 18, MNT_DETACH = 2,
-	PR_SET_PDEATHSIG = 1, PR_SET_DUMPABLE = 4, PR_SET_SECCOMP = 22, PR_CAPBSET_DROP = 24, PR_SET_NO_NEW_PRIVS = 38,
+	PR_SET_PDEATHSIG = 1, PR_SET_DUMPABLE = 4, PR_SET_NAME = 15, PR_SET_SECCOMP = 22, PR_CAPBSET_DROP = 24,
+	PR_SET_NO_NEW_PRIVS = 38,
 	SECCOMP_MODE_FILTER = 2, RLIMIT_CORE = 4, KEYCTL_JOIN_SESSION_KEYRING = 1,
 	SIG_BLOCK = 0, SIG_UNBLOCK = 1, SIG_SETMASK = 2, SIGHUP = 1, SIGINT = 2, SIGKILL = 9, SIGCHLD = 17, SIGCONT = 18,
 	SIGSTOP = 19,
-	WNOHANG = 1, WUNTRACED = 2, WCONTINUED = 8, F_GETFL = 3, POLLIN = 1, POLLERR = 8,
+	WNOHANG = 1, WUNTRACED = 2, WCONTINUED = 8, POLLIN = 1, POLLERR = 8,
+	F_DUPFD = 0, F_SETFD = 2, FD_CLOEXEC = 1, F_GETFL = 3, F_ADD_SEALS = 1033, MFD_ALLOW_SEALING = 2, MFD_EXEC = 0x10,
+	F_SEAL_SEAL = 1, F_SEAL_SHRINK = 2, F_SEAL_GROW = 4, F_SEAL_WRITE = 8,
 	PROT_READ = 1, PROT_WRITE = 2, MAP_PRIVATE = 2, MAP_ANONYMOUS = 0x20, MAP_POPULATE = 0x8000,
 	TTY_NAME_MAX = 64,
 };
@@ -133,6 +137,15 @@ struct ksiginfo {
 	u32 uid;
 	char rest[104];
 };
+
+/* struct linux_dirent64, getdents(2) */
+struct entry {
+	u64 ino;
+	i64 next;
+	unsigned short size;
+	u8 kind;
+	char name[];
+} __attribute__((packed));
 
 #define ALL_SIGNALS (~0ull)
 #define BIT(signal) (1ull << ((signal) - 1))

@@ -1,14 +1,16 @@
 /* The process outside: forwards signals, mirrors stops, ends as the program ended. What launch/waiter.py does.
  *
  * All signals stay blocked and are read from a descriptor: no handler, so what the caller ignores stays ignored. */
-#include "session.h"
+#include "bwrap.h"
 
 struct waiter {
-	const struct session *session;
-	long pid;
+	struct session *session;
+	long pid, init; /* our child, and who gets the messages: 0 while bwrap hasn't said who that is */
 	u64 seen; /* signals that came before the set-up failed: Python shall get them */
 	u32 status;
-	int ended, has_failed, reaped;
+	int ended, has_failed, is_ready, reaped;
+	char told[512]; /* what bwrap said */
+	size_t told_size;
 };
 
 static int is_ignored(int number)
@@ -20,9 +22,38 @@ static int is_ignored(int number)
 static void forward(struct waiter *waiter, int number)
 {
 	waiter->seen |= BIT(number);
+	if (!waiter->init)
+		return;
 	for (size_t k = 0; k < sizeof FORWARDED; k++)
 		if (FORWARDED[k] == number && !waiter->reaped && !is_ignored(number))
-			sys(kill, waiter->pid, FIRST_MESSAGE + (long)k);
+			sys(kill, waiter->init, FIRST_MESSAGE + (long)k);
+}
+
+/* Read what bwrap says of its child; tell whether there is more to come. */
+static int take_info(struct waiter *waiter)
+{
+	static const char name[] = "\"child-pid\":";
+	size_t room = sizeof waiter->told - 1 - waiter->told_size;
+	long size = room ? sys(read, waiter->session->info, waiter->told + waiter->told_size, room) : 0, pid = 0;
+	if (size <= 0)
+		return 0;
+	waiter->told_size += (size_t)size;
+	waiter->told[waiter->told_size] = 0;
+	if (!strchr(waiter->told, '}'))
+		return 1;
+	for (const char *at = waiter->told; *at; at++)
+		if (starts_with(at, name)) {
+			for (at += sizeof name - 1; *at == ' '; at++)
+				;
+			for (; *at >= '0' && *at <= '9' && pid < 1 << 24; at++)
+				pid = pid * 10 + *at - '0';
+			break;
+		}
+	waiter->init = pid;
+	for (int number = 1; number < 32; number++) /* what came meanwhile */
+		if (waiter->seen & BIT(number))
+			forward(waiter, number);
+	return 0;
 }
 
 /* Handle one message of init's; tell whether there was one. */
@@ -32,6 +63,10 @@ static int take_message(struct waiter *waiter)
 	if (sys(read, waiter->session->reader, record, sizeof record) != sizeof record)
 		return 0;
 	switch ((enum message)record[0]) {
+	case READY:
+		waiter->is_ready = 1;
+		dismiss_guard(waiter->session);
+		break;
 	case STOPPED:
 		sys(kill, sys(getpid), SIGSTOP);
 		break;
@@ -62,25 +97,60 @@ static void take_signal(struct waiter *waiter, long signals)
 	}
 }
 
-long wait_for(const struct session *session, long pid)
+/* Take what init has sent, without waiting for more. */
+static void drain(struct waiter *waiter)
 {
-	struct waiter waiter = { .session = session, .pid = pid };
+	struct {
+		int fd;
+		short wanted, found;
+	} wait = { waiter->session->reader, POLLIN, 0 };
+	i64 at_once[2] = { 0, 0 };
+	while (!waiter->ended && sys(ppoll, &wait, 1, at_once, NULL, 8) > 0 && take_message(waiter))
+		;
+}
+
+/* bwrap has ended: a child that waits for it must not stay, and nothing may run on where Python tries again. */
+static void clean_up(struct waiter *waiter)
+{
+	dismiss_guard(waiter->session);
+	sys(close, waiter->session->info);
+	drain(waiter);
+	if (waiter->ended || waiter->has_failed)
+		return;
+	while (kill_holders(waiter->session->reader))
+		;
+	drain(waiter);
+	waiter->has_failed |= !waiter->ended && !waiter->is_ready;
+}
+
+long wait_for(struct session *session, long pid)
+{
+	struct waiter waiter = { .session = session, .pid = pid, .init = session->bwrap ? 0 : pid };
 	u64 all = ALL_SIGNALS & ~(BIT(SIGKILL) | BIT(SIGSTOP));
 	sys(close, session->writer);
 	long signals = sys(signalfd4, -1, &all, 8, O_CLOEXEC | O_NONBLOCK);
 	struct {
 		int fd;
 		short wanted, found;
-	} wait[2] = { { (int)signals, POLLIN, 0 }, { session->reader, POLLIN, 0 } };
+	} wait[3] = { { (int)signals, POLLIN, 0 }, { session->reader, POLLIN, 0 }, { session->info, POLLIN, 0 } };
+	if (!session->bwrap)
+		wait[2].fd = -1;
 	while (!waiter.reaped) {
-		sys(ppoll, wait, waiter.ended ? 1 : 2, NULL, NULL, 8);
-		if (wait[1].found && !waiter.ended && !take_message(&waiter))
+		sys(ppoll, wait, 3, NULL, NULL, 8);
+		if (wait[1].found && !take_message(&waiter))
 			wait[1].fd = -1; /* closed: init is gone */
+		if (waiter.ended)
+			wait[1].fd = -1;
+		if (wait[2].found && !take_info(&waiter))
+			wait[2].fd = -1;
 		if (wait[0].found)
 			take_signal(&waiter, signals);
 	}
-	while (!waiter.ended && take_message(&waiter))
-		;
+	if (session->bwrap)
+		clean_up(&waiter);
+	else
+		while (!waiter.ended && take_message(&waiter))
+			;
 	if (waiter.has_failed) {
 		for (int number = 1; number < 65; number++)
 			if (waiter.seen & BIT(number))

@@ -216,7 +216,7 @@ class Session:
     def run(self) -> int:
         """Run the program; return the raw wait status that the caller should see."""
         verbose = self.env.get(b"VERBOSE") or self.env.get(b"verbose")
-        status = self.run_direct() if self.plan.records and not verbose else -1
+        status = self.run_direct() if self.plan.records[:1] == [b"/"] and not verbose else -1
         if status < 0:
             status = self.run_options(announce=bool(verbose))
         if status in (1 << 8, 2 << 8):  # an exception, or a file that can't be opened

@@ -1,4 +1,4 @@
-"""The plan's options as the flat records that the C launcher executes, and the skeleton that they are mounted in.
+"""A native plan's options as the flat records that the C launcher executes, and the skeleton they are mounted in.
 
 A record is three strings: what, and two arguments. `native/setup.c` executes them in their order:
 
@@ -44,7 +44,7 @@ SWITCHES = (b"sys", b"sysrq-trigger", b"irq", b"bus")
 UNDERSTOOD = {
     b"version", b"dir", b"kind", b"backend", b"bwrap", b"interpreter", b"bin", b"shell", b"venv", b"project", b"home",
     b"private-home", b"pins", b"nested-names", b"shown", b"record", b"allowed",
-    b"own-plans", b"variant",
+    b"own-plans", b"variant", b"shelter",
 }  # fmt: skip
 """What of META the C launcher goes by, or needn't; a plan with anything else is Python's."""
 
@@ -239,18 +239,23 @@ def check(translation: Translation) -> None:
             raise Unsupported
 
 
+def is_served(plan: Plan, backend: bytes) -> bool:
+    """Tell whether the C launcher starts sessions of a plan's kind, with nothing in META that it doesn't know."""
+    meta = plan.meta
+    if meta.get(b"kind") != b"run" or meta.get(b"backend") != backend or not meta.get(b"record"):
+        return False
+    variant = meta.get(b"variant", b"")
+    if variant and (not variant.startswith(b"ENTRY=") or b"\1" in variant):  # of a call's environment: Python's
+        return False
+    return not any(value for name, value in meta.items() if name not in UNDERSTOOD)
+
+
 def translate(plan: Plan) -> tuple[list[bytes], Skeleton] | None:
     """Return the records of a plan, the first with an empty path for the skeleton, and the skeleton.
 
     None where the records can't say all of it: then Python starts the session.
     """
-    meta = plan.meta
-    if meta.get(b"kind") != b"run" or meta.get(b"backend") != b"native" or not meta.get(b"record"):
-        return None
-    variant = meta.get(b"variant", b"")
-    if variant and (not variant.startswith(b"ENTRY=") or b"\1" in variant):  # of a call's environment: Python's
-        return None
-    if any(value for name, value in meta.items() if name not in UNDERSTOOD):
+    if not is_served(plan, b"native"):
         return None
     translation = Translation()
     try:

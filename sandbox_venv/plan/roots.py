@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ..launch.planfile import Plan, PlanError, read
 from ..state import StateDir
+from . import bwrap_records
 from .records import translate
 from .skeleton import Skeleton
 
@@ -53,7 +54,9 @@ def is_whole(folder: Path, skeleton: Skeleton) -> bool:
 
 def prepare_records(plan: Plan, folder: Path, state: StateDir) -> None:
     """Give a plan its records, with its skeleton in ``folder``; or none, where the C launcher can't start it."""
-    plan.records = []
+    plan.records = bwrap_records.translate(plan)  # none on native
+    if plan.records:
+        return
     translated = translate(plan)
     if translated is None:
         return

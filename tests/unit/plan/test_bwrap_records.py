@@ -1,0 +1,98 @@
+"""A plan for bwrap as records for the C launcher."""
+
+from __future__ import annotations
+
+import pytest
+
+from sandbox_venv.launch.planfile import SECTIONS, Plan
+from sandbox_venv.plan.bwrap_records import translate
+
+
+def sample(*slots: bytes, **meta: bytes) -> Plan:
+    plan = Plan([b""] * SECTIONS)
+    named = {name.encode().replace(b"_", b"-"): value for name, value in meta.items()}
+    known = {b"kind": b"run", b"backend": b"bwrap", b"record": b"1", b"dir": b"/state/x", b"bwrap": b"/usr/bin/bwrap"}
+    plan.meta = {**known, **named}
+    plan.base = b"--unshare-user --proc /proc --tmpfs /tmp --bind /srv/w /w".split()
+    plan.slots = list(slots)
+    plan.tail = [b"--remount-ro", b"/"]
+    return plan
+
+
+def records_of(plan: Plan) -> list[tuple[bytes, ...]]:
+    records = translate(plan)
+    return list(zip(records[::3], records[1::3], records[2::3], strict=True))
+
+
+def test_the_options_stand_as_they_are_and_slots_lie_between_them() -> None:
+    slots = (
+        b"rw",
+        b"/p",
+        b"/p",
+        b"ro-try",
+        b"/p/.venv",
+        b"/p/.venv",
+        b"protect",
+        b"/p",
+        b"",
+        b"point-dir",
+        b"/h",
+        b"x",
+    )
+    assert records_of(sample(*slots)) == [
+        (b"|", b"/usr/bin/bwrap", b""),
+        (b"B", b"", b""),
+        (b"w", b"/p", b"p"),
+        (b"O", b"/p/.venv", b"p/.venv"),
+        (b"P", b"/p", b""),
+        (b"D", b"/h", b"x"),
+        (b"c", b"--dir", b""),
+        (b"T", b"", b""),
+    ]
+
+
+def test_what_an_option_of_a_slot_covers_is_not_verified() -> None:
+    plan = sample(b"--perms", b"0700", b"", b"--tmpfs", b"/p/x", b"", b"--overlay", b"/a", b"/b", b"+", b"/c", b"")
+    assert records_of(plan)[2:-2] == [
+        (b"=", b"--perms", b"0700"),
+        (b"=", b"--tmpfs", b"/p/x"),
+        (b"x", b"", b"p/x"),
+        (b"=", b"--overlay", b"/a"),
+        (b"=", b"/b", b""),
+        (b"=", b"/c", b""),
+    ]
+
+
+def test_in_the_shelter_what_the_sandbox_writes_stays_writable() -> None:
+    slots = (b"rw", b"/p", b"/p", b"rw", b"/p/.venv/home", b"/h", b"protect", b"/p", b"")
+    records = records_of(sample(*slots, shelter=b"1"))
+    assert records[:3] == [(b"|", b"/usr/bin/bwrap", b"s"), (b"v", b"/p", b""), (b"v", b"/srv/w", b"")]
+    nothing = sample(shelter=b"1")
+    nothing.base = [b"--proc", b"/proc"]
+    assert records_of(nothing)[0] == (b"|", b"/usr/bin/bwrap", b"s")
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        sample(kind=b"install"),
+        sample(backend=b"native"),
+        sample(record=b""),
+        sample(rlimits=b"7=1:1"),
+        sample(bwrap=b""),
+        sample(b"rw", b"/p", b"/p/../x"),
+        sample(b"rw", b"/p", b"/"),
+        sample(b"new-kind", b"/p", b"/p"),
+        sample(b"protect", b"/elsewhere", b"", shelter=b"1"),
+    ],
+)
+def test_what_c_does_not_do_has_no_records(plan: Plan) -> None:
+    assert translate(plan) == []
+
+
+def test_a_directory_is_made_only_in_the_sandboxs_own_tmp() -> None:
+    plan = sample()
+    plan.base += [b"--symlink", b"/srv", b"/tmp/link"]
+    assert b"c" not in translate(plan)[::3]
+    plan.base = [b"--proc", b"/proc"]
+    assert b"c" not in translate(plan)[::3]
