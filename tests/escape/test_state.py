@@ -72,7 +72,7 @@ import os, pwd
 print('inside', os.path.exists('/etc/shadow'), open('/proc/self/status').read().count('Seccomp:\\t2'),
       os.access('sub/.git', os.W_OK), pwd.getpwuid(os.getuid()).pw_uid == os.getuid())
 """
-HOW: dict[str, dict[str, str]] = {"bwrap": {}, "python": {"VERBOSE": ""}, "launcher": {}}
+HOW: dict[str, dict[str, str]] = {"bwrap": {"VERBOSE": ""}, "bwrap by C": {}, "python": {"VERBOSE": ""}, "launcher": {}}
 
 
 def start_first(venv: Venv) -> Path:
@@ -139,7 +139,7 @@ def test_damaged_state_is_refused_or_rebuilt(venv: Venv, state: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("how", HOW)
 def test_any_damaged_state_is_refused_or_rebuilt(tool: Tool, user: User, how: str) -> None:
-    backend = "bwrap" if how == "bwrap" else "native"
+    backend = "bwrap" if how.startswith("bwrap") else "native"
     tool.require(user, *FEATURES[backend])
     venv = make_project(tool, user, backend)
     venv.wrap().check()

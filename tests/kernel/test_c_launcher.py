@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from sandbox_venv.launch import planfile
 from sandbox_venv.venv.executable import MAGIC
 from tests.harness import ROOT, Venv, run_as
 from tests.support.programs import lack, need
@@ -24,7 +26,10 @@ PYTHON_INSTEAD = {"verbose": ""}
 """A variable that makes the C launcher execute the Python one, and changes nothing else."""
 
 
-@pytest.fixture(params=["native"])
+NATIVE = pytest.mark.parametrize("backend", ["native"])
+
+
+@pytest.fixture(params=["native", "bwrap"])
 def backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -89,6 +94,7 @@ def test_the_same_view_as_from_python(compiled: Venv) -> None:
     assert ours == python
 
 
+@NATIVE
 def test_the_same_view_as_from_bwrap(compiled: Venv, make_venv: Callable[..., Venv]) -> None:
     compiled.tool.require(compiled.user, "bwrap")
     ours = see(compiled)
@@ -223,6 +229,7 @@ def test_an_inherited_directory_is_closed_and_a_pipe_stays(compiled: Venv) -> No
     assert done.stdout.strip() == "[0, 1, 2, 8]"
 
 
+@NATIVE
 def test_system_calls_of_a_start_do_not_become_more(compiled: Venv) -> None:
     """Counted, not timed: per start and per mount (the plan's size is the machine's)."""
     out = compiled.user.home / "calls"
@@ -236,6 +243,78 @@ def test_system_calls_of_a_start_do_not_become_more(compiled: Venv) -> None:
     assert calls.count("move_mount") == trees
     rest = len(calls) - 2 * trees - 4 * calls.count("mount_setattr")
     assert rest < 220
+
+
+@pytest.mark.parametrize("backend", ["bwrap"])
+def test_what_is_done_beside_bwrap_does_not_become_more(compiled: Venv) -> None:
+    """Counted, not timed: all system calls of a start but bwrap's own."""
+    out = compiled.user.home / "calls"
+    need("strace")
+    argv = ["strace", "-ff", "-qq", "-o", str(out), str(compiled.bin / "python"), "-c", "pass"]
+    run_as(compiled.user, argv, cwd=compiled.project).check()
+    logs = [path.read_text(errors="replace").splitlines() for path in compiled.user.home.glob("calls.*")]
+    assert sum(line.startswith("execve(") for log in logs for line in log) == 4  # with bwrap, init, program
+    assert sum(map(calls_of_ours, logs)) < 400
+
+
+def calls_of_ours(log: list[str]) -> int:
+    """Count what a process of a start called before it became bwrap or the program, or since it became init."""
+    executed = [at for at, line in enumerate(log) if line.startswith("execve(")]
+    init = [at for at in executed if '"/proc/self/fd/' in log[at]]
+    if init:
+        return len(log) - init[0]
+    return executed[-1] if executed and executed[-1] else len(log)
+
+
+@pytest.mark.parametrize("backend", ["bwrap"])
+def test_init_shows_nothing_of_the_host_and_is_nobodys_to_call(compiled: Venv) -> None:
+    code = "print(ascii(open('/proc/1/cmdline').read().split('\\0')))"
+    done = compiled.python(code, env={"SESSION_TOKEN": "s3cr3t-of-the-host"}).check()
+    program, config, *rest = ast.literal_eval(done.stdout)
+    assert (program.rstrip("0123456789"), config.isdigit(), rest) == ("/proc/self/fd/", True, [""])
+    for name in ("init", "/proc/self/fd/3", ""):  # a call under init's name, with its argument, is an ordinary call
+        shell = f'exec -a "{name}" {compiled.bin}/python 0 2>&1'
+        ordinary = run_as(compiled.user, ["/bin/bash", "-c", shell], cwd=compiled.project)
+        assert ordinary.status == 2
+        assert "can't open file" in ordinary.stdout
+
+
+@pytest.mark.parametrize("backend", ["bwrap"])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_mount_that_is_not_what_was_opened_ends_the_attempt(compiled_venv: Venv, known: bool) -> None:
+    """Something is mounted over a slot; only where the records say so does init go on."""
+    (path,) = compiled_venv.user.home.glob(".local/state/sandbox-venv/venvs/*/run.plan")
+    plan = planfile.decode(path.read_bytes())
+    at, target = next(
+        (at, target) for at, target in enumerate(plan.records) if at % 3 == 2 and target.endswith(b"/.cache")
+    )
+    assert plan.records[at - 2] == b"w"
+    cover = [b"=", b"--tmpfs", b"/" + target, *([b"x", b"", target] if known else [])]
+    plan.records[-3:-3] = cover
+    path.write_bytes(planfile.encode(plan.sections()))
+    assert (who_runs(compiled_venv) == "python") == known
+
+
+@pytest.mark.parametrize("backend", ["bwrap"])
+def test_a_bwrap_that_is_killed_leaves_nothing(compiled: Venv) -> None:
+    code = "import time; print(open('/proc/1/comm').read(), flush=True); time.sleep(60)"
+    for given in ({}, PYTHON_INSTEAD):
+        process = compiled.spawn("python", "-c", code, given=given)
+        assert process.popen.stdout is not None
+        assert process.popen.stdout.readline().startswith(b"python")
+        children = [path for path in Path("/proc").glob("[0-9]*/stat") if is_child(path, process.pid)]
+        (bwrap,) = [path for path in children if (path.parent / "comm").read_text() == "bwrap\n"]
+        os.kill(int(bwrap.parent.name), signal.SIGKILL)
+        done = process.wait(20)  # whatever lives on holds its output open
+        assert (done.status, done.stdout.strip()) == (125, "")
+        assert "killed" in done.stderr
+
+
+def is_child(stat: Path, parent: int) -> bool:
+    try:
+        return int(stat.read_text().rpartition(")")[2].split()[1]) == parent
+    except OSError:
+        return False
 
 
 def test_c_and_python_filters_agree(tmp_path: Path) -> None:
@@ -256,8 +335,6 @@ def test_the_plan_reader_survives_damage(tmp_path: Path) -> None:
     """With sanitizers, on plans with bytes changed, cut and doubled; `make -C native fuzz` goes on from there."""
     from hypothesis import given, settings
     from hypothesis import strategies as st
-
-    from sandbox_venv.launch import planfile
 
     done = subprocess.run(
         ["make", "-s", "-C", ROOT / "native", f"OUT={tmp_path}", "check"], capture_output=True, text=True

@@ -1,4 +1,4 @@
-"""One plan, three executors: what is seen inside, or the refusal, is the same from bwrap, Python and the C launcher.
+"""One plan, four executors: what is seen inside, or the refusal, is the same from bwrap, Python and the C launcher.
 
 The plans are those of the golden tests, and those of random options. ``PLAN_EXAMPLES`` sets the number of random
 option lists for each user (4), ``BWRAP`` names a bwrap, else it is the system's.
@@ -29,7 +29,8 @@ EXAMPLES = int(os.environ.get("PLAN_EXAMPLES", "4"))
 HERE = Path(__file__).parent
 PROBE = (HERE / "c_launcher_probe.py").read_text(encoding="utf-8")
 EXECUTORS: tuple[tuple[str, str, dict[str, str]], ...] = (
-    ("bwrap", "bwrap", {}),
+    ("bwrap", "bwrap", {"verbose": ""}),
+    ("bwrap by c", "bwrap", {}),
     ("python", "native", {"verbose": ""}),
     ("c", "native", {}),
 )
@@ -107,9 +108,14 @@ def normalised(view: Seen) -> Seen:
 
 
 def compare(found: dict[str, Seen | str], options: list[str], *, recent: bool = True) -> str:
-    """Demand the same of all three; return what came of it."""
+    """Demand the same of all; return what came of it."""
     bwrap_too = recent or not any(word in options for word in NEWER)
     python, c = found["python"], found["c"]
+    by_c, by_python = found["bwrap by c"], found["bwrap"]
+    if isinstance(by_c, str) or isinstance(by_python, str):
+        assert by_c == by_python
+    else:
+        assert {**by_c, "init": ""} == {**by_python, "init": ""}
     if isinstance(python, str) or isinstance(c, str):
         assert c == python
         if bwrap_too:
