@@ -101,9 +101,12 @@ class Workshop:
                 found.append(self._bwrap(plan, str(venv)))
         venv = self.wrap("python", compiled=False)
         found.append(Peer("sandbox-venv, Python", "native backend, no C built", (f"{venv}/bin/",)))
-        if self.has_c and shutil.which("bwrap"):
-            venv = self.wrap("bwrap", compiled=True, backend="bwrap")
-            found.append(Peer("sandbox-venv, bwrap", "bwrap backend", (f"{venv}/bin/",)))
+        if shutil.which("bwrap"):
+            if self.has_c:
+                venv = self.wrap("bwrap-c", compiled=True, backend="bwrap")
+                found.append(Peer("sandbox-venv, bwrap, C", "bwrap backend, C launcher and init", (f"{venv}/bin/",)))
+            venv = self.wrap("bwrap", compiled=False, backend="bwrap")
+            found.append(Peer("sandbox-venv, bwrap", "bwrap backend, no C built", (f"{venv}/bin/",)))
         if seed is not None:
             venv = self.wrap_by_seed("seed", seed)
             found.append(
