@@ -20,12 +20,10 @@ from .roots import drop_unused, prepare_records
 
 
 def store(record: Record, state: StateDir, path: Path, compiled: Compiled) -> None:
-    """Write a compiled plan, and beside it init's code and what is mounted over the user database."""
-    beside = {
-        bundle.bundle_path(record.folder): bundle.init_code(base_of(record)),
-        record.folder / "passwd": passwd_text(record.home),
-        record.folder / "group": group_text(),
-    }
+    """Write a compiled plan, with what is mounted over the user database and, for bwrap, init's code."""
+    beside = {record.folder / "passwd": passwd_text(record.home), record.folder / "group": group_text()}
+    if compiled.plan.meta[b"backend"] == b"bwrap":
+        beside[bundle.bundle_path(record.folder)] = bundle.init_code(base_of(record))
     for file, data in beside.items():
         if not is_own(file, data):
             state.write_atomic(file, data)
