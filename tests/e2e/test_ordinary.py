@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,3 +52,15 @@ def test_a_probe_gets_its_json_and_nothing_else(shared_venv: Venv) -> None:
     done = shared_venv.run("python", "-I", script, cwd=shared_venv.user.home).check()
     assert done.stdout == f'{{"prefix": "{shared_venv.path}", "is64Bit": true}}\n'
     assert done.stderr == ""
+
+
+def test_http_server_serves_the_project_and_ends_by_ctrl_c(shared_venv: Venv) -> None:
+    shared_venv.user.write(shared_venv.project / "served.txt", "served")
+    process = shared_venv.spawn("python", "-u", "-m", "http.server", "--bind", "127.0.0.1", "0")
+    assert process.popen.stdout
+    address = process.popen.stdout.readline().decode().partition("(")[2].partition(")")[0]
+    with urllib.request.urlopen(f"{address}served.txt", timeout=30) as answer:
+        assert answer.read() == b"served"
+    process.signal(signal.SIGINT)
+    done = process.wait().check()
+    assert "Keyboard interrupt received" in done.stdout
