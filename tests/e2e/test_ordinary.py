@@ -54,7 +54,7 @@ def test_a_probe_gets_its_json_and_nothing_else(shared_venv: Venv) -> None:
     assert done.stderr == ""
 
 
-def test_http_server_serves_the_project_and_ends_by_ctrl_c(shared_venv: Venv) -> None:
+def test_http_server_serves_the_project_and_ends_by_sigint(shared_venv: Venv) -> None:
     shared_venv.user.write(shared_venv.project / "served.txt", "served")
     process = shared_venv.spawn("python", "-u", "-m", "http.server", "--bind", "127.0.0.1", "0")
     assert process.popen.stdout
