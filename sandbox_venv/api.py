@@ -4,8 +4,8 @@
 >>> policy = compile_policy(".venv", options=["--unshare-net"])  # doctest: +SKIP
 >>> run_command(policy, ["python", "app.py"], timeout=60).returncode  # doctest: +SKIP
 0
->>> explain(policy)["backend"]  # doctest: +SKIP
-'native'
+>>> explain(policy)["backend"], explain(policy, "ruff")["entry"]  # doctest: +SKIP
+('native', ['ruff'])
 
 Errors are ``sandbox_venv.errors.SandboxError``: ``message`` in one line, ``hint`` or None.
 """
@@ -18,7 +18,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from .run import Asked
 
 __all__ = ["Policy", "compile_policy", "explain", "run_command"]
 
@@ -56,7 +59,7 @@ def compile_policy(
 ) -> Policy:
     """Compile the policy of a venv, wrapped or not; nothing in it is changed, and nothing of it is run.
 
-    Settings of single entry points (``entry.NAME``) aren't part of it: they count besides when such a one is run.
+    Settings of single entry points (``entry.NAME``) count besides, when such a one is run: see :func:`explain`.
 
     Args:
         venv: its path; None finds it as ``sandbox-venv run`` does.
@@ -121,7 +124,33 @@ def run_command(policy: Policy, command: Sequence[Text], **more: Any) -> subproc
     return subprocess.run(words, **more)  # noqa: PLW1510 - the caller's choice
 
 
-def explain(policy: Policy) -> dict[str, Any]:
-    """Return what ``sandbox-venv explain --format json`` prints: mounts with reasons, environment, what is enforced."""
-    data: dict[str, Any] = json.loads(policy.explanation)
-    return data
+def explain(policy: Policy, entry: str = "") -> dict[str, Any]:
+    """Return what ``sandbox-venv explain --format json`` prints: mounts with reasons, environment, what is enforced.
+
+    Args:
+        policy: what :func:`compile_policy` returned.
+        entry: an entry point: what holds for it, with its own settings (``entry.NAME``), as the files say them now.
+            Those that have such are in ``explain(policy)["own_settings"]``.
+
+    Raises:
+        SandboxError: ``entry`` is given, and its settings allow no safe sandbox.
+    """
+    if entry:
+        from .commands.common import open_plan
+        from .plan.explain import as_json
+
+        opened = open_plan(_asked(policy, entry))
+        return dict(json.loads(as_json(opened.subject, opened.compiled)))
+    return dict(json.loads(policy.explanation))
+
+
+def _asked(policy: Policy, entry: str) -> Asked:
+    """Return the command line that runs an entry point under a policy."""
+    from .run import Asked
+
+    asked = Asked()
+    asked.venv, asked.backend, asked.session = policy.venv, policy.backend, policy.session
+    asked.options, asked.command = list(policy.options), [entry]
+    if not json.loads(policy.explanation)["wrapped"]:
+        asked.project = policy.project
+    return asked

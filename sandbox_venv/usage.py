@@ -113,9 +113,9 @@ COMMANDS = (
     Usage(
         "trust", "[VENV] [--yes]", "accept what the project's own files say about the sandbox",
         "Show what the project's .env (BWRAP_ARGS, SANDBOX_*) and pyproject.toml "
-        "([tool.sandbox-venv]) say that loosens the sandbox, and what of it is new; ask on a "
-        "terminal; then accept it as it is now. A session can change these files, so a "
-        "changed one must be accepted again.",
+        "([tool.sandbox-venv]) say that loosens the sandbox, and what of it is new; ask; "
+        "then accept it as it is now. Without a terminal to ask on, only --yes accepts. A session "
+        "can change these files, so a changed one must be accepted again.",
         (("--yes", "don't ask"),), ("trust",),
     ),
     Usage(

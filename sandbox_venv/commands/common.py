@@ -13,10 +13,13 @@ from typing import Any
 from ..elf import FactsCache
 from ..errors import SandboxError
 from ..launch.call import entry_variant, install_variant, variant_of
+from ..launch.main import session_kind
+from ..launch.planfile import SECTIONS, Plan
 from ..plan.build import prepare
 from ..plan.compile import Compiled
 from ..plan.settings import read_settings
 from ..plan.subject import Subject
+from ..policy import read_policy
 from ..run import Asked, entry_of, find_venv, folder_of
 from ..state import StateDir
 from ..venv.record import Record, read_record
@@ -24,7 +27,7 @@ from ..venv.record import Record, read_record
 WIDTH = 79
 """Columns that lines are folded at."""
 
-GREEN, RED, YELLOW, BOLD = "32", "31", "33", "1"
+GREEN, RED, YELLOW = "32", "31", "33"
 
 
 @dataclass(slots=True)
@@ -48,6 +51,16 @@ def place_of(asked: Asked) -> tuple[Record, StateDir]:
     return read_record(folder), StateDir(folder.parents[1])
 
 
+def kind_of(asked: Asked) -> str:
+    """Return the kind of session that a command line is about: of its command, where it names one, else ``run``."""
+    if asked.session or not asked.command:
+        return asked.session or "run"
+    plan = Plan([b""] * SECTIONS)
+    plan.entries = [os.fsencode(name) for name in read_policy().installers]
+    name, *arguments = [os.fsencode(word) for word in asked.command]
+    return session_kind(plan, os.path.basename(name), arguments).decode()
+
+
 def open_plan(asked: Asked) -> Opened:
     """Compile the plan that a command line is about, as ``run`` would with the same options.
 
@@ -58,10 +71,11 @@ def open_plan(asked: Asked) -> Opened:
     variant = variant_of(os.environb, [os.fsencode(word) for word in asked.options], asked.backend.encode())
     name = entry_of(asked.command, os.fsencode(record.venv / "bin")) if asked.command else b""
     variant = entry_variant(variant, [os.fsencode(item) for item in read_settings(record, "run").entries], name)
-    if asked.session == "install":
+    kind = kind_of(asked)
+    if kind == "install":
         variant = install_variant(variant, os.environb)
     with FactsCache(state.root / "facts") as facts:
-        subject, compiled = prepare(record, state, asked.session or "run", variant, facts)
+        subject, compiled = prepare(record, state, kind, variant, facts)
     return Opened(record, state, subject, compiled)
 
 

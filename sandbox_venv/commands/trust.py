@@ -27,9 +27,14 @@ def show_settings(record: Record, current: list[Item], accepted: list[Item]) -> 
 
 
 def agreed() -> bool:
-    """Ask, where there is somebody to ask."""
+    """Ask.
+
+    Raises:
+        SandboxError: there is nobody to ask, as in ``sandbox-venv trust | less``.
+    """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return True
+        line = "trust: nothing was accepted: there is no terminal to ask on"
+        raise SandboxError(line, "to accept what is shown without being asked: sandbox-venv trust --yes")
     sys.stdout.write("Accept all of this as it is now? [y/N] ")
     sys.stdout.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

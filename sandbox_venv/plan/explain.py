@@ -13,6 +13,7 @@ from .basics import Line
 from .compile import Compiled
 from .subject import Subject
 
+ENTRY = b"ENTRY="
 NETWORK = "no network"
 """What is not amiss where it isn't in force."""
 
@@ -37,6 +38,14 @@ def in_force(plan: Plan) -> list[tuple[str, bool, str]]:
         ("Landlock: no abstract sockets, no signals to the host", abi >= 6, scope),
         ("core dumps off, inherited descriptors closed", True, "always"),
     ]  # fmt: skip
+
+
+def own_settings(plan: Plan) -> tuple[list[str], list[str]]:
+    """Return (the names by which settings of one entry point count in this plan, all names that have such)."""
+    own = next((item for item in plan.meta[b"variant"].split(b"\1") if item.startswith(ENTRY)), b"")
+    here = own.removeprefix(ENTRY).split(b"\2") if own else []
+    names = plan.meta[b"own-plans"]
+    return [os.fsdecode(name) for name in here], [os.fsdecode(name) for name in names.split(b"\1") if name]
 
 
 def describe(line: Line) -> tuple[str, str]:
@@ -75,9 +84,13 @@ def text(subject: Subject, compiled: Compiled) -> str:
         f"session     {os.fsdecode(plan.meta[b'kind'])}",
         f"backend     {os.fsdecode(plan.meta[b'backend'])}",
         f"base        {subject.base.executable}",
-        "",
-        "In force",
     ]
+    here, names = own_settings(plan)
+    if here:
+        out.append(f"entry       {' '.join(here)}, with settings of its own")
+    elif names:
+        out.append(f"others      with settings of their own: {', '.join(names)} (explain -- {names[0]})")
+    out += ["", "In force"]
     for what, yes, detail in in_force(plan):
         mark = "yes" if yes else "--" if what == NETWORK else "NO"
         out.append(f"  {mark:4}{what}" + ("" if detail == "always" else f": {detail}"))
@@ -106,6 +119,7 @@ def printable(line: str) -> str:
 def as_json(subject: Subject, compiled: Compiled) -> str:
     """Return the explanation for programs."""
     plan = compiled.plan
+    here, names = own_settings(plan)
     data = {
         "venv": subject.venv,
         "wrapped": subject.wrapped,
@@ -113,6 +127,8 @@ def as_json(subject: Subject, compiled: Compiled) -> str:
         "session": os.fsdecode(plan.meta[b"kind"]),
         "backend": os.fsdecode(plan.meta[b"backend"]),
         "base": subject.base.executable,
+        "entry": here,
+        "own_settings": names,
         "enforced": [{"what": what, "in_force": yes, "detail": detail} for what, yes, detail in in_force(plan)],
         "mounts": [
             {"option": list(words), "reason": why} for words, why in [*compiled.base, *compiled.slots, *compiled.tail]

@@ -33,15 +33,19 @@ SCREENS = {
     "wrong-option": ["wrap", "--unshare-nett"],
     "wrong-question": ["why", "syscal:ptrace"],
     "trust-nothing": ["trust"],
-    "trust": ["trust"],
+    "trust-unasked": ["trust"],
+    "trust": ["trust", "--yes"],
     "status": ["status"],
     "explain": ["explain"],
-    "trust-again": ["trust"],
+    "trust-again": ["trust", "--yes"],
+    "explain-others": ["explain"],
+    "explain-entry": ["explain", "--", "ruff"],
+    "explain-installer": ["explain", "--", "pip", "list"],
     "unwrap": ["unwrap"],
     "status-plain": ["status"],
 }
 SETTINGS = {
-    "trust": '[tool.sandbox-venv]\nnetwork = false\nlibs = ["libz.so.1"]\n',
+    "trust-unasked": '[tool.sandbox-venv]\nnetwork = false\nlibs = ["libz.so.1"]\n',
     "trust-again": '[tool.sandbox-venv]\nlibs = ["libz.so.1", "libm.so.6"]\n[tool.sandbox-venv.entry.ruff]\nhide = ["a"]\n',
 }
 ERRORS = [

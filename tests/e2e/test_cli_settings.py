@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.harness import BACKENDS, Terminal, Venv
+from tests.harness import BACKENDS, Terminal, Venv, run_as
 from tests.support.process import Argument
 
 pytestmark = pytest.mark.e2e
@@ -27,6 +27,15 @@ def look(venv: Venv, **more: object) -> dict[str, object]:
     return dict(json.loads(venv.python(LOOK, **more).check().stdout))
 
 
+EXPLAIN = """
+import json, sys
+from sandbox_venv.api import compile_policy, explain
+policy = compile_policy(sys.argv[1])
+both = [explain(policy), explain(policy, "python3")]
+print(json.dumps([[one["own_settings"], one["entry"], one["enforced"][1]["in_force"]] for one in both]))
+"""
+
+
 def settle(venv: Venv, text: str) -> None:
     venv.user.write(venv.project / "pyproject.toml", f"[tool.sandbox-venv]\n{text}")
 
@@ -42,7 +51,9 @@ def test_settings_tighten_at_once_and_loosen_when_trusted(venv: Venv) -> None:
     assert look(venv) == tight
     said = venv.python("pass").stderr
     assert said == "", "the warning comes with a compile, not with each start"
-    done = venv.sandbox("trust").check()
+    assert "no terminal to ask on" in venv.sandbox("trust").stderr
+    assert look(venv) == tight
+    done = venv.sandbox("trust", "--yes").check()
     assert "+ loosens   read-only = /srv" in done.stdout
     assert look(venv) == {**tight, "mode": "x", "srv": True}
     settle(venv, 'network = true\nread-write = ["/"]\n')
@@ -81,7 +92,7 @@ def test_an_entry_point_has_settings_of_its_own(venv: Venv) -> None:
     assert venv.python(code).check().stdout == f"{shared} False\n"
     done = venv.run("python3", "-c", code).check()
     assert (done.stdout, "(read-only): ignored" in done.stderr) == ("1 False\n", True)
-    venv.sandbox("trust").check()
+    venv.sandbox("trust", "--yes").check()
     for given in ({}, {"verbose": ""}):  # the latter is Python's, where there is a C launcher
         assert venv.run("python3", "-c", code, given=given).check().stdout == "1 True\n"
         assert venv.python(code, given=given).check().stdout == f"{shared} False\n"
@@ -91,6 +102,8 @@ def test_an_entry_point_has_settings_of_its_own(venv: Venv) -> None:
         assert f"/srv: {seen}\n" in venv.sandbox("why", "/srv", *words).check().stdout
     status = json.loads(venv.sandbox("status", "--json").check().stdout)
     assert status["options"][-1]["from"] == f"{venv.project}/pyproject.toml, python3 alone"
+    done = run_as(venv.user, [venv.tool.python, "-I", "-c", EXPLAIN, venv.path], cwd=venv.project).check()
+    assert json.loads(done.stdout) == [[["python3"], [], False], [["python3"], ["python3"], True]]
 
 
 def test_an_unknown_key_stops_the_start_with_the_nearest_name(venv: Venv) -> None:

@@ -74,7 +74,7 @@ def test_dotenv_and_the_project_steer_no_install_until_trusted(venv: Venv) -> No
     venv.run("python", "-m", "pip", "--version").check()
     assert steered(venv) == []
     assert venv.python("import os; print(os.environ['PLAIN'])").check().stdout == "1\n"
-    venv.sandbox("trust", venv.path).check()
+    venv.sandbox("trust", venv.path, "--yes").check()
     assert "steered" in venv.run("pip", "config", "list").check().stdout  # the twin: what was trusted counts
 
 
