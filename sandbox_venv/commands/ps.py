@@ -10,12 +10,16 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 
+from ..plan.explain import printable
 from ..state import open_state
 from .common import age, refuse_rest, say, say_json, take_flag, tilde
 from .status import all_records
 
 COMMANDS = ("run", "shell")
+SHOWN = 60
+"""Characters of a command that people are shown; ``--json`` has all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class Sandbox:
         init: PID 1 of the sandbox, as seen from outside.
         program: the program's pid from outside and inside, None while it is starting.
         entry: the entry point, or the command line of ``sandbox-venv run``.
-        venv: whose.
+        venv: whose; "" for the system's Python.
         seconds: since it was started.
         processes: how many there are inside, PID 1 included.
     """
@@ -101,8 +105,31 @@ def command_of(pid: int, bins: dict[str, str]) -> tuple[str, str] | None:
         ours = os.path.basename(word) in ("sandbox-venv", "sandbox_venv") or word.endswith("sandbox_venv/__main__.py")
         if ours and words[at + 1] in COMMANDS:
             command = words[words.index("--") + 1 :] if "--" in words else [words[at + 1]]
-            return " ".join(command), ""
+            return " ".join(command), _venv_of(pid, words[at + 1 :], cwd)
     return None
+
+
+def _venv_of(pid: int, words: list[str], cwd: str) -> str:
+    """Return the venv of a command line of ``run`` or ``shell``, as ``run.find_venv`` finds it; "" for none."""
+    options = words[1 : words.index("--")] if "--" in words else words[1:]
+    named = [after for word, after in pairwise(options) if word == "--venv"]
+    named += [word.removeprefix("--venv=") for word in options if word.startswith("--venv=")]
+    if words[0] == "shell" and options[:1] and not options[0].startswith("-"):
+        named = options[:1]
+    if not named:
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                named = [os.fsdecode(item[12:]) for item in file.read().split(b"\0") if item[:12] == b"VIRTUAL_ENV="]
+        except OSError:
+            named = []
+    if named and named[-1]:
+        path = os.path.normpath(os.path.join(cwd, named[-1]))
+        return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+    while not os.path.isfile(os.path.join(cwd, ".venv", "pyvenv.cfg")):
+        if cwd == "/":
+            return ""
+        cwd = os.path.dirname(cwd)
+    return os.path.join(cwd, ".venv")
 
 
 def _link(path: str) -> str:
@@ -166,9 +193,9 @@ def ps(words: list[str]) -> int:
     say(f"{'PID':>7} {'INIT':>7} {'PROGRAM':>7} {'INSIDE':>6} {'AGE':>7} {'PROCS':>5}  ENTRY")
     for item in found:
         outer, inner = item.program or ("-", "-")
-        where = f"  ({tilde(item.venv)})" if item.venv else ""
+        where = f"  ({tilde(item.venv) if item.venv else 'no venv'})"
         say(
             f"{item.pid:>7} {item.init:>7} {outer:>7} {inner:>6} {age(item.seconds):>7} {item.processes:>5}  "
-            f"{item.entry}{where}"
+            f"{printable(item.entry if len(item.entry) <= SHOWN else item.entry[:SHOWN] + '…')}{where}"
         )
     return 0

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -141,7 +143,16 @@ def test_ps_shows_what_run_started(shared_venv: Venv, start: list[str]) -> None:
     process.popen.stdout.readline()
     (row,) = [row for row in ask(venv, "ps") if mark in row["entry"]]
     assert row["entry"].startswith("python -c x = ")
-    assert (row["program"][1], row["venv"]) == (2, "")
+    assert (row["program"][1], row["venv"]) == (2, str(venv.path))
+    head, *rows = venv.sandbox("ps").stdout.splitlines()  # others of the same user may run at the same time
+    (line,) = [line for line in rows if line.split()[0] == str(row["pid"])]
+    line = line.replace(f"~/{venv.project.name}", "~/proj").replace(str(venv.project), "~/proj")
+    line = re.sub(r" *\d+", lambda found: "N".rjust(len(found[0])), re.sub("python -c .*…", "python -c x = …", line))
+    shown = f"$ sandbox-venv ps\n{head}\n{line}\n"
+    golden = Path(__file__).parent / "screens/ps-running.txt"
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text(shown)
+    assert shown.split() == golden.read_text().split()
     os.kill(row["pid"], signal.SIGTERM)
     process.wait(timeout=60)
 
