@@ -34,9 +34,34 @@ static void open_plan(const char *variant)
 		python();
 }
 
+/* Tell whether a directory of the state is this user's alone, as wrap made it; Python says so where it isn't. */
+static int is_private(const char *path)
+{
+	struct kstat status;
+	return sys6(NR_fstatat, AT_FDCWD, SYS_ARG(path), SYS_ARG(&status), AT_SYMLINK_NOFOLLOW, 0, 0) == 0 &&
+	       status.uid == session.uid && !(status.mode & 077);
+}
+
+/* Look at the directory of the plans and at the state directory, two levels above it. */
+static void check_state(void)
+{
+	char *root = take(strlen(call.folder) + 1);
+	if (!root)
+		python();
+	char *end = put(root, call.folder);
+	for (int levels = 0; levels < 2; levels++) {
+		while (end > root && *--end != '/')
+			;
+		*end = 0;
+	}
+	if (!is_private(call.folder) || !is_private(root))
+		python();
+}
+
 /* Read the plan; the first record says who executes the others. */
 static void read_plan(void)
 {
+	check_state();
 	open_plan("");
 	if (*plan_meta(&session.plan, "own-plans"))
 		open_plan(entry_variant(plan_meta(&session.plan, "own-plans")));

@@ -86,7 +86,7 @@ def find_venv(asked: str | None) -> str | None:
 
 
 def state_root() -> str:
-    """Return the state directory's path; whether it is right is checked when something is compiled."""
+    """Return the state directory's path."""
     base = os.environ.get("XDG_STATE_HOME", "")
     if not base.startswith("/"):
         home = os.environ.get("HOME", "")
@@ -178,10 +178,24 @@ def entry_of(command: list[str], folder: bytes) -> bytes:
     return name if place in (b"", folder) or os.path.abspath(place) == folder else b""
 
 
+def check_private(folder: bytes) -> None:
+    """Refuse to go on where the state directory, or that of the plans in it, isn't this user's alone: as launchers do.
+
+    Raises:
+        SandboxError: another user could have written there.
+    """
+    for path in (os.path.dirname(os.path.dirname(folder)), folder):
+        status = os.lstat(path)
+        if status.st_uid != os.geteuid() or status.st_mode & 0o077:
+            text = f"start: {os.fsdecode(path)!r} belongs to another user, or lets others in"
+            raise SandboxError(text, "launchers trust what lies in it: see who wrote there, then chmod 700 it")
+
+
 def start(asked: Asked) -> None:
     """Run a command as ``asked``; never returns."""
     venv = find_venv(asked.venv)
     folder = folder_of(asked, venv)
+    check_private(folder)
     options = [os.fsencode(word) for word in asked.options]
     variant = variant_of(os.environb, options, asked.backend.encode())
     plan = load(folder, b"run", variant)

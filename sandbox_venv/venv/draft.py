@@ -55,5 +55,6 @@ def write_helpers(state: StateDir, record: Record) -> None:
     state.write_atomic(record.folder / "passwd", passwd_text(record.home))
     state.write_atomic(record.folder / "group", group_text())
     arguments = os.fsencode(state.root), os.fsencode(record.venv)
-    text = stub(record.interpreter, record.code, "sandbox_venv.venv.unwrap", "command", *arguments)
+    call = "sandbox_venv.venv.unwrap", "command", *arguments
+    text = stub(record.interpreter, record.code, *call, trusted=(state.root, record.folder))
     state.write_atomic(record.folder / STUB, text, 0o700)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..state import read_regular
@@ -26,9 +27,19 @@ MAX_SHEBANG = 127  # BINPRM_BUF_SIZE is 128 before Linux 5.1, 256 since (include
 
 _BODY = """\
 # A launcher of sandbox-venv. The program itself is apart, in ../sandbox/bin, and runs inside a sandbox.
+import posix
 import sys
 
 code = {code}
+for folder in {trusted}:
+    try:
+        status = posix.lstat(folder)
+    except OSError:
+        continue
+    if status.st_uid != posix.geteuid() or status.st_mode & 0o77:
+        sys.stderr.write("sandbox-venv: start: %s belongs to another user, or lets others in\\n" % ascii(folder))
+        sys.stderr.write("hint: launchers trust what lies in it: see who wrote there, then chmod 700 it\\n")
+        sys.exit(125)
 sys.dont_write_bytecode = True
 sys.path.insert(0, code)
 try:
@@ -78,24 +89,34 @@ def shebang(interpreter: Path) -> bytes:
     return b"#!/bin/sh\n# -*- coding: latin-1 -*-\n" + _exec_line(path)
 
 
-def _body(code: Path, module: str, function: str, *arguments: bytes) -> str:
+def _body(code: Path, module: str, function: str, *arguments: bytes, trusted: Sequence[Path] = ()) -> str:
     return _BODY.format(
-        code=ascii(str(code)), module=module, function=function, arguments=", ".join(map(repr, arguments))
+        code=ascii(str(code)),
+        module=module,
+        function=function,
+        arguments=", ".join(map(repr, arguments)),
+        trusted=ascii(list(map(str, trusted))),
     )
 
 
-def stub(interpreter: Path, code: Path, module: str, function: str, *arguments: bytes) -> bytes:
-    """Return a stub that calls ``function`` of ``module`` in the tool's copy; ASCII but for the interpreter's path."""
-    return shebang(interpreter) + _body(code, module, function, *arguments).encode("ascii")
+def stub(
+    interpreter: Path, code: Path, module: str, function: str, *arguments: bytes, trusted: Sequence[Path] = ()
+) -> bytes:
+    """Return a stub that calls ``function`` of ``module`` in the tool's copy; ASCII but for the interpreter's path.
+
+    It refuses to where one of the directories ``trusted`` isn't this user's alone: before it imports anything from there.
+    """
+    return shebang(interpreter) + _body(code, module, function, *arguments, trusted=trusted).encode("ascii")
 
 
 def launcher_texts(interpreter: Path, code: Path, folder: Path, name: str) -> list[bytes]:
     """Return what the launcher of the entry point ``name`` may be, the best first: the C launcher, a Python stub."""
     place = os.fsencode(folder)
     call = "sandbox_venv.launch.main", "main", place, os.fsencode(name)
-    resume = _body(code, "sandbox_venv.launch.resume", "main", place)
-    compiled = executable_text(interpreter, code, folder, name, _body(code, *call), resume)
-    return [*([compiled] if compiled else []), stub(interpreter, code, *call)]
+    trusted = folder.parent.parent, folder
+    resume = _body(code, "sandbox_venv.launch.resume", "main", place, trusted=trusted)
+    compiled = executable_text(interpreter, code, folder, name, _body(code, *call, trusted=trusted), resume)
+    return [*([compiled] if compiled else []), stub(interpreter, code, *call, trusted=trusted)]
 
 
 def launcher_text(interpreter: Path, code: Path, folder: Path, name: str) -> bytes:

@@ -152,3 +152,23 @@ def test_without_the_state_directory_nothing_starts(venv: Venv, state: Path) -> 
     shutil.rmtree(state.parent.parent)
     done = venv.python("print('ran')")
     assert done.status != 0 and "ran" not in done.stdout
+
+
+def test_a_state_directory_that_lets_others_in_starts_nothing(venv: Venv) -> None:
+    folder = start_first(venv)
+    run = ("run", "--venv", venv.path, "--", "python", "-c", "print('ran')")
+    for path in (folder.parents[1], folder):
+        for mode in (0o777, 0o770, 0o702):
+            path.chmod(mode)
+            for done in (
+                venv.python("print('ran')"),
+                venv.python("print('ran')", given={"VERBOSE": ""}),
+                venv.sandbox(*run),
+            ):
+                done.check(125)
+                assert done.stdout == "" and str(path) in done.stderr and "hint:" in done.stderr, done
+        path.chmod(0o700)
+        assert venv.python("print('ran')").check().stdout == "ran\n"
+    if IS_ROOT and venv.user.name != "root":
+        os.chown(folder.parents[1], 12345, 12345)
+        assert venv.python("print('ran')").check(125).stdout == ""
