@@ -30,6 +30,20 @@ static int is_in(const char *name, struct list words)
 	return 0;
 }
 
+/* What makes a directory a venv, or an environment of conda's. */
+static int is_mark(const char *name)
+{
+	return strcmp(name, "pyvenv.cfg") == 0 || strcmp(name, "conda-meta") == 0;
+}
+
+size_t protected_size(const char *path)
+{
+	size_t size = strlen(path), cut = size;
+	while (cut && path[cut - 1] != '/')
+		cut--;
+	return is_mark(path + cut) ? cut - 1 : size;
+}
+
 static int is_nested_name(const char *names, const char *name)
 {
 	size_t size = strlen(name);
@@ -77,11 +91,11 @@ static void look(struct search *search, const char *folder, u8 depth, const stru
 					       (entry->kind != DT_REG || strcmp(name, ".git") == 0);
 			}
 	}
-	int settings = strcmp(name, "pyvenv.cfg") == 0;
-	if (settings || is_nested_name(search->names, name)) {
+	int marks = is_mark(name);
+	if (marks || is_nested_name(search->names, name)) {
 		if (!depth)
 			return;
-		search->is_venv |= settings;
+		search->is_venv |= marks;
 		search->odd |= entry->kind != DT_DIR && (entry->kind != DT_REG || strcmp(name, ".git") == 0);
 		if (search->found->count == MAX_PROTECTED || !(path = join(folder, name)))
 			search->odd = 1;

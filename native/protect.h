@@ -15,6 +15,8 @@ struct protected {
 
 /* Look for them; 0 where there is anything that only Python handles: links, a `.git` that is a file, too many. */
 int protected_find(const struct plan *plan, const char *project, struct protected *found);
+/* Return how much of the path of something found is protected: the whole venv, where it is what makes one. */
+size_t protected_size(const char *path);
 /* Tell whether a slot mounts something at `path` (or, where `read_only`, something read-only). */
 int protected_is_slot(const struct plan *plan, const char *path, int read_only);
 

@@ -122,13 +122,11 @@ static void protect(const struct session *session, const char *project, long roo
 	protect_top(session, project, root);
 	for (size_t at = 0; at < session->before.count; at++) {
 		const char *path = session->before.nested[at];
-		size_t size = strlen(path), cut = sizeof "/pyvenv.cfg" - 1;
-		char *copy = take(size + 1);
+		char *copy = take(strlen(path) + 1);
 		if (!copy)
 			failed(session, __LINE__, 0);
 		put(copy, path);
-		if (size > cut && strcmp(path + size - cut, "/pyvenv.cfg") == 0)
-			copy[size - cut] = 0; /* the whole venv */
+		copy[protected_size(path)] = 0;
 		protect_path(session, project, copy, root, &points);
 	}
 }

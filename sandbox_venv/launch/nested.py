@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 FOLDERS = 128
 ENTRIES = 4096
 DEPTH = 4
-SETTINGS = b"pyvenv.cfg"
+MARKS = (b"pyvenv.cfg", b"conda-meta")
+"""What makes a directory a venv, or an environment of conda's"""
 
 SEARCH, READ = 0o100, 0o500
 """Bits of a directory's mode"""
@@ -34,7 +35,7 @@ SKIPPED = frozenset(
 def find(project: bytes, names: Container[bytes], skip: Container[bytes]) -> list[bytes]:
     """Return the paths of what is called so in the directories of ``project``, not in the project itself.
 
-    A venv shows as its ``pyvenv.cfg``, and is not looked into. Links are not followed. A directory of this user's that
+    A venv shows as one of its MARKS, and is not looked into. Links are not followed. A directory of this user's that
     can't be read shows itself: a session may have closed it (chmod 000), to open it again in the next one.
 
     Args:
@@ -60,10 +61,10 @@ def find(project: bytes, names: Container[bytes], skip: Container[bytes]) -> lis
                 for item in items:
                     entries -= 1
                     name = item.name
-                    if name in names or name == SETTINGS:
+                    if name in names or name in MARKS:
                         if depth:
                             found.append(item.path)
-                            venv = venv or name == SETTINGS
+                            venv = venv or name in MARKS
                     elif name not in SKIPPED and item.is_dir(follow_symlinks=False) and item.path not in skip:
                         below.append((item.path, depth + 1))
                     if not entries:
@@ -78,6 +79,12 @@ def find(project: bytes, names: Container[bytes], skip: Container[bytes]) -> lis
         if not venv and depth < DEPTH:
             queue += below[: max(0, FOLDERS - len(queue))]
     return found
+
+
+def marked(path: bytes) -> bytes:
+    """Return what is protected for a path that :func:`find` found: a venv where it is one of its MARKS."""
+    folder, _, name = path.rpartition(b"/")
+    return folder if name in MARKS else path
 
 
 def is_own(folder: bytes) -> bool:
@@ -131,4 +138,25 @@ def git_directory(path: bytes, project: bytes) -> bytes:
         if kind.strip() or not target or b"\0" in target or b"\n" in target:
             return b""
     real = os.path.realpath(os.path.join(os.path.dirname(path), target))
+    return real if real.startswith(project + b"/") else b""
+
+
+def common_directory(folder: bytes, project: bytes) -> bytes:
+    """Return where a git directory's ``commondir`` leads to inside ``project``, else b"": hooks and settings are there.
+
+    gitrepository-layout(5). A repository's worktrees have one, and the directory needn't be called ``.git``.
+    """
+    try:
+        fd = os.open(folder + b"/commondir", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        target = os.read(fd, 4096).strip()
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)
+    if not target or b"\0" in target or b"\n" in target:
+        return b""
+    real = os.path.realpath(os.path.join(folder, target))
     return real if real.startswith(project + b"/") else b""

@@ -210,22 +210,28 @@ class Slots:
         found = nested.find(project, self.nested_names, self.skip) if self.nested_names else []
         self.nested.append((project, set(found)))
         known = self.points | self.skip
-        new = [path for path in found if path not in known and path.removesuffix(b"/" + nested.SETTINGS) not in known]
+        new = [path for path in found if path not in known and nested.marked(path) not in known]
         if len(new) > MOST_NESTED:
             raise TooManyError
         for path in [*found, *leads]:
-            folder, _, name = path.rpartition(b"/")
-            if name not in self.nested_names and name != nested.SETTINGS and path not in leads:
+            name = os.path.basename(path)
+            if name not in self.nested_names and name not in nested.MARKS and path not in leads:
                 self._keep_closed(path)
             elif path not in leads:
-                self._protect_path(project, folder if name == nested.SETTINGS else path)
+                self._protect_path(project, nested.marked(path))
             try:
                 self.links.append((path, os.readlink(path)))
             except OSError:
                 pass  # not a link
-            target = nested.git_directory(path, project) if name == b".git" else b""
+            if name == b".git":
+                self._protect_git(project, path)
+
+    def _protect_git(self, project: bytes, path: bytes) -> None:
+        """Protect the directories that a ``.git`` file or link leads to."""
+        own = nested.git_directory(path, project)
+        for target in (nested.common_directory(own, project), own) if own else ():
             above = [target[:at] for at in range(len(target)) if target[at] == ord("/")]
-            if target and not any(folder + b"/" + nested.SETTINGS in self.skip for folder in above):
+            if target and not any(folder + b"/" + nested.MARKS[0] in self.skip for folder in above):
                 self._protect_path(project, target)
 
     def _protect_path(self, project: bytes, path: bytes) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import SandboxError
-from ..launch.nested import READ, git_directory, is_closed
+from ..launch.nested import MARKS, READ, common_directory, git_directory, is_closed
 from ..state import StateDir, read_regular
 from .expose import is_below
 
@@ -85,10 +85,12 @@ def find_nested(
             continue
         budget -= len(entries)
         for entry in entries:
-            if entry.name == ".git" and not entry.is_dir(follow_symlinks=False):
-                target = os.fsdecode(git_directory(os.fsencode(entry.path), os.fsencode(project)))
-                if target and not any(is_below(path, target) or is_below(target, path) for path in skipped):
-                    found.append((target, f"git's own directory, named by {entry.path}"))
+            if entry.name == ".git":
+                found += [
+                    (path, why)
+                    for path, why in _git_directories(entry, project)
+                    if not any(is_below(own, path) or is_below(path, own) for own in skipped)
+                ]
             if entry.is_symlink() or entry.path in skipped:
                 continue
             if entry.name in wanted:  # those of the top are protected whole, whatever is in them
@@ -124,9 +126,19 @@ def gathered(project: str, found: list[tuple[str, str]], skipped: Iterable[str])
     return found
 
 
+def _git_directories(entry: os.DirEntry[str], project: str) -> list[tuple[str, str]]:
+    """Return where a ``.git`` leads to in the project: to its own directory where it is none, and to the common one."""
+    root, path = os.fsencode(project), os.fsencode(entry.path)
+    own = path if entry.is_dir(follow_symlinks=False) else git_directory(path, root)
+    common = common_directory(own, root) if own else b""
+    places = [place for place in (common, own) if place not in (b"", path)]
+    return [(os.fsdecode(place), f"git's own directory, named by {entry.path}") for place in places]
+
+
 def _venv_in(folder: str) -> list[tuple[str, str]]:
-    """Return ``folder`` where it is a plain venv."""
-    settings = os.path.join(folder, "pyvenv.cfg")
-    if not os.path.isfile(settings) or os.path.islink(settings):
-        return []
-    return [(folder, "a venv that the host may start: its programs and every package in it")]
+    """Return ``folder`` where it is a plain venv, or an environment of conda's."""
+    for mark in map(os.fsdecode, MARKS):
+        path = os.path.join(folder, mark)
+        if os.path.lexists(path) and not os.path.islink(path):
+            return [(folder, "a venv that the host may start: its programs and every package in it")]
+    return []

@@ -25,6 +25,8 @@ FILES = (
     "sub/.git/config",
     "sub/.git/hooks/post-checkout",
     "sub/.envrc",
+    "conda/conda-meta/history",
+    "conda/bin/python",
     "deep/er/still/.git/config",
     "deep/er/.vscode/settings.json",
     "plain/bin/python-config",

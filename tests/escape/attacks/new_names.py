@@ -9,7 +9,13 @@ TOP = {
     "install": (".dir-locals.el", ".direnv", ".gitlab-ci.yml"),
     "launcher": (".zed", ".hg"),
 }
-BELOW = ("fresh/.git/config", "fresh/nest/.envrc", "fresh/nest/deep/.vscode/tasks.json", "around-venv/env/pyvenv.cfg")
+BELOW = (
+    "fresh/.git/config",
+    "fresh/nest/.envrc",
+    "fresh/nest/deep/.vscode/tasks.json",
+    "around-venv/env/pyvenv.cfg",
+    "made/conda-meta/history",
+)
 
 
 def setup(lab: Lab) -> None:
@@ -21,7 +27,7 @@ ATTACK = """
 import os
 
 TOP = {"run": (".mise.toml", ".jj", ".exrc"), "install": (".dir-locals.el", ".direnv", ".gitlab-ci.yml"), "launcher": (".zed", ".hg")}
-BELOW = ("fresh/.git/config", "fresh/nest/.envrc", "fresh/nest/deep/.vscode/tasks.json", "around-venv/env/pyvenv.cfg")
+BELOW = ("fresh/.git/config", "fresh/nest/.envrc", "fresh/nest/deep/.vscode/tasks.json", "around-venv/env/pyvenv.cfg", "made/conda-meta/history")
 
 def attack():
     for name in (*TOP[WAY], *[WAY + "-" + name for name in BELOW]):
@@ -46,6 +52,6 @@ def check(lab: Lab, got: Got) -> None:
     (notes,) = (lab.home / ".local/state/sandbox-venv/venvs").glob("*/notes")
     text = notes.read_text()
     for name in (*TOP[kind], *[f"{kind}-{name}" for name in BELOW]):
-        shown = name.partition("/config")[0].partition("/tasks.json")[0]
+        shown = name.partition("/config")[0].partition("/tasks.json")[0].partition("/history")[0]
         assert str(lab.project / shown) in text, (shown, text)
     assert "ordinary" not in text
