@@ -137,7 +137,7 @@ def add_project(
     own = [subject.venv] if subject.venv else []
     nested = find_nested(project, policy.protect_nested, own, request.known)
     repositories = [f"{project}/.git", *(path for path, _ in nested if path.endswith("/.git"))]
-    named, read = named_files(repositories, project)
+    named, read = named_files(repositories, project, subject.home)
     layout.watched = list(dict.fromkeys([f"{project}/.git/config", *read]))
     inside = [*own, f"{project}/.git", *(path for path, _ in nested)]
     layout.protected = [path for path, why in nested if why != CLOSED]

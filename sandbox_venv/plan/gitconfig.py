@@ -1,7 +1,8 @@
 """What git's settings name in the project: included files, hooks, scripts. Git is never run.
 
 A read-only ``.git/config`` protects nothing where it says ``include.path = ../shared.cfg``, ``core.hooksPath = hooks``
-or ``core.fsmonitor = ./watch.sh``: these would be written in its place. git-config(1).
+or ``core.fsmonitor = ./watch.sh``: these would be written in its place. The same goes for the user's own settings and
+for those of a repository that the project lies in. git-config(1).
 """
 
 from __future__ import annotations
@@ -9,14 +10,17 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from ..launch.nested import git_directory
+from ..errors import SandboxError
+from ..launch.nested import common_directory, git_directory
 from ..state import read_regular
 from .expose import is_below
 
 MAX_SIZE = 256 << 10
-MOST_FILES = 64
-"""Files of settings that are read for one project."""
+MOST_FILES = 1024
+MOST_BYTES = 4 << 20
+"""Files of settings that are read for one project, and bytes in them all: with more there is no start."""
 
 PLAIN_SECTIONS = ("user", "branch", "remote", "submodule", "url", "lfs", "push", "fetch")
 """Sections whose values are never executed: a name like ``main`` there may be a file's by chance."""
@@ -70,43 +74,88 @@ def config_files(path: str, project: str) -> list[str]:
     folders = [path]
     if not os.path.isdir(path) or os.path.islink(path):
         folders = [os.fsdecode(git_directory(os.fsencode(path), os.fsencode(project)))]
-        try:
-            common = read_regular(f"{folders[0]}/commondir", 4096).decode("utf-8", "surrogateescape").strip()
-            folders.append(os.path.normpath(os.path.join(folders[0], common)))
-        except (OSError, ValueError):
-            pass
+    folders += [os.fsdecode(common_directory(os.fsencode(folder), os.fsencode(project))) for folder in folders]
     return [f"{folder}/{name}" for folder in folders if folder for name in ("config", "config.worktree")]
 
 
-def named_files(repositories: list[str], project: str) -> tuple[list[str], list[str]]:
+def repository_above(project: str) -> str:
+    """Return the ``.git`` of the nearest repository that the project lies in, "" where there is none."""
+    folder = os.path.dirname(project)
+    while folder != "/":
+        if os.path.lexists(f"{folder}/.git"):
+            return f"{folder}/.git"
+        folder = os.path.dirname(folder)
+    return ""
+
+
+class _File(NamedTuple):
+    """A file of settings, the top of the work tree that its values start from, whose it is.
+
+    ``outside``: it lies where no session writes (the user's own settings, or those of a repository above the project):
+    what it includes is read wherever that lies, and words count as paths only where they look like one.
+    """
+
+    name: str
+    top: str
+    outside: bool = False
+
+
+def first_files(repositories: list[str], project: str, home: str) -> list[_File]:
+    """Return the files of settings that are read whatever others say."""
+    above = repository_above(project)
+    tops = [project, *([os.path.dirname(above)] if above else [])]
+    outside = [_File(name, tops[-1], outside=True) for name in (config_files(above, "") if above else [])]
+    names = (f"{home}/.gitconfig", f"{home}/.config/git/config") if home else ()
+    outside += [_File(name, top, outside=True) for name in names for top in tops]
+    own = [_File(name, os.path.dirname(path)) for path in repositories for name in config_files(path, project)]
+    return own + [file for file in outside if not is_below(file.name, project)]
+
+
+def named_files(repositories: list[str], project: str, home: str = "") -> tuple[list[str], list[str]]:
     """Return (what settings name in the project, settings files that were read).
 
     Args:
         repositories: paths that end in ``.git``.
         project: the project; what lies elsewhere no session can write.
+        home: where the user's own settings are; none are read without it.
+
+    Raises:
+        SandboxError: there is no end of settings: decoys, that a session made.
     """
     found: dict[str, None] = {}
-    queue = [(name, os.path.dirname(path)) for path in repositories for name in config_files(path, project)]
-    looked: list[str] = []
-    for name, top in queue:  # it grows while it is read
-        if name in looked or len(looked) == MOST_FILES or not is_below(name, project):
+    queue = first_files(repositories, project, home)
+    looked: dict[tuple[str, str], None] = {}
+    left = MOST_BYTES
+    while queue:
+        file = queue.pop(0)
+        if file[:2] in looked or not (file.outside or is_below(file.name, project)):
             continue
         try:
-            text = read_regular(name, MAX_SIZE).decode("utf-8", "surrogateescape")
+            data = read_regular(file.name, MAX_SIZE)
         except (OSError, ValueError):
             continue
-        looked.append(name)
-        for key, value in settings(text):
+        looked[file[:2]] = None
+        left -= len(data)
+        if left < 0 or len(looked) > MOST_FILES:
+            text = f"protect what git's settings name in {project}: there are too many of them"
+            raise SandboxError(
+                text, "a session may have made repositories: remove them, or move them out of the project"
+            )
+        included: list[_File] = []
+        for key, value in settings(data.decode("utf-8", "surrogateescape")):
             if "\0" in value or key.partition(".")[0] in PLAIN_SECTIONS:
                 continue
             if key in ("include.path", "includeif.path"):
-                target = os.path.normpath(os.path.join(os.path.dirname(name), os.path.expanduser(value)))
-                queue.append((target, top))
+                target = os.path.normpath(os.path.join(os.path.dirname(file.name), os.path.expanduser(value)))
+                included.append(_File(target, file.top, file.outside and not is_below(target, project)))
                 found |= dict.fromkeys(existing([target], project))
                 continue
-            places = [os.path.normpath(os.path.join(top, os.path.expanduser(word))) for word in words_of(value) if word]
-            found |= dict.fromkeys(existing(places, project, folders=key == "core.hookspath"))
-    return list(found), looked
+            hooks = key == "core.hookspath"
+            words = [word for word in words_of(value) if word and (hooks or "/" in word or not file.outside)]
+            places = [os.path.normpath(os.path.join(file.top, os.path.expanduser(word))) for word in words]
+            found |= dict.fromkeys(existing(places, project, folders=hooks))
+        queue[:0] = included  # before other repositories': these may be decoys
+    return list(found), list(dict.fromkeys(name for name, _ in looked))
 
 
 def existing(paths: list[str], project: str, *, folders: bool = False) -> list[str]:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox_venv.plan.gitconfig import named_files, settings
+from sandbox_venv.errors import SandboxError
+from sandbox_venv.plan.gitconfig import MOST_FILES, named_files, settings
 from sandbox_venv.plan.protected import MOST_NESTED, gathered
 
 CASES = {
@@ -61,6 +62,42 @@ def test_a_worktrees_settings_are_its_repositorys(project) -> None:
     (project / "bare/config").write_text("[core]\nfsmonitor = tools/watch.sh\n")
     (project / ".git").write_text("gitdir: bare/worktrees/x\n")
     assert named_files([f"{project}/.git"], str(project))[0] == [f"{project}/tools/watch.sh"]
+
+
+def test_one_file_counts_for_each_repository_that_includes_it(project) -> None:
+    for name in ("a-decoy", "real"):
+        (project / name / ".git").mkdir(parents=True)
+        (project / name / ".git/config").write_text("[include]\npath = ../../shared.cfg\n")
+    (project / "real/watch.sh").write_text("")
+    (project / "shared.cfg").write_text("[core]\nfsmonitor = ./watch.sh\n")
+    found, _ = named_files([f"{project}/{name}/.git" for name in ("a-decoy", "real")], str(project))
+    assert found == [f"{project}/shared.cfg", f"{project}/real/watch.sh"]
+
+
+def test_settings_without_end_are_refused(project) -> None:
+    repositories = [f"{project}/decoys/{number}/.git" for number in range(MOST_FILES + 1)]
+    for path in repositories:
+        os.makedirs(path)
+        with open(f"{path}/config", "w") as file:
+            file.write("[core]\nbare = false\n")
+    assert len(named_files(repositories[:-1], str(project))[1]) == MOST_FILES
+    with pytest.raises(SandboxError, match="too many"):
+        named_files(repositories, str(project))
+
+
+def test_settings_outside_the_project_count_where_they_name_a_path(project) -> None:
+    home = project / "home-of-the-user"
+    inner = project / "inner"
+    (inner / "tools/hooks").mkdir(parents=True)
+    home.mkdir()
+    for name in ("main", "tools/watch.sh", "above.sh"):
+        (inner / name).write_text("")
+    text = "[core]\nhooksPath = tools/hooks\n[init]\ndefaultBranch = main\n[alias]\nx = !tools/watch.sh\n"
+    (home / ".gitconfig").write_text(text)
+    (project / ".git/config").write_text("[core]\nfsmonitor = inner/above.sh\n")
+    found, read = named_files([f"{inner}/.git"], str(inner), str(home))
+    assert sorted(found) == [f"{inner}/{name}" for name in ("above.sh", "tools/hooks", "tools/watch.sh")]
+    assert read == [f"{project}/.git/config", f"{home}/.gitconfig"]
 
 
 @given(st.text(alphabet='[]"\\=#;! \n\tabc.', max_size=300))

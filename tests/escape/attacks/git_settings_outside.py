@@ -1,0 +1,51 @@
+"""Change what git's settings outside the project name in it: the user's own, and those of a repository above."""
+
+from tests.escape.kit import Got, Lab
+
+FILES = ("outside/hooks/pre-commit", "outside/more/monitor.sh", "outside/above/post-checkout", "outside/included.cfg")
+
+
+def setup(lab: Lab) -> list[str]:
+    for name in FILES:
+        lab.write(lab.project / name, f"# {name}\n", 0o755)
+    top = lab.project.name
+    lab.write(lab.home / ".gitconfig", "[core]\n\thooksPath = outside/hooks\n[include]\n\tpath = more.cfg\n")
+    lab.write(lab.home / "more.cfg", '[filter "x"]\n\tclean = sh outside/more/monitor.sh %f\n')
+    lab.write(lab.home / ".git/HEAD", "ref: refs/heads/main\n")
+    include = f"[include]\n\tpath = ../{top}/outside/included.cfg\n"
+    lab.write(lab.home / ".git/config", f"[core]\n\thooksPath = {top}/outside/above\n{include}")
+    return [str(lab.project / name) for name in FILES]
+
+
+ATTACK = """
+import os
+
+def attack():
+    done = []
+    for path in GIVEN:
+        folder = os.path.dirname(path)
+        for attempt in (lambda: open(path, "a").write("planted"), lambda: os.unlink(path), lambda: os.rename(folder, folder + "x")):
+            try:
+                attempt()
+                done.append(path)
+            except OSError:
+                pass
+    for name in ("hooks", "above"):
+        try:
+            open("outside/" + name + "/new", "w").close()
+            done.append("new hook")
+        except OSError:
+            pass
+    return done
+
+def twin():
+    with open("outside/more/source.py", "w") as file:
+        return file.write("mine")
+"""
+
+
+def check(lab: Lab, got: Got) -> None:
+    assert got.attack.value == [], got.attack
+    for name in FILES:
+        assert (lab.project / name).read_text() == f"# {name}\n", name
+    assert got.twin is not None and got.twin.value == 4
