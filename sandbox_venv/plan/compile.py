@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from .. import __version__
@@ -108,7 +108,7 @@ def lay_out(
         add_operation(layout, operation, roots, request.cwd, "your option")
     for words, why in lines_of(exposure, [home], [subject.project]):
         layout.option(words, why=why)
-    add_project(layout, subject, request, policy, rest, replaced)
+    add_project(layout, subject, request, policy, rest, replaced, exposure.binds)
     for words, why in lines_of(exposure, [subject.project], [subject.venv] if subject.venv else []):
         layout.option(words, why=why)
     if request.pip_cache:
@@ -128,9 +128,10 @@ def lay_out(
 
 
 def add_project(
-    layout: Layout, subject: Subject, request: Request, policy: Policy, rest: Sequence[Operation], replaced: set[str]
-) -> None:
-    """Mount the project, the venv and what is protected in them."""
+    layout: Layout, subject: Subject, request: Request, policy: Policy, rest: Sequence[Operation], replaced: set[str],
+    shown: Iterable[str],
+) -> None:  # fmt: skip
+    """Mount the project, the venv and what is protected in them; ``shown``: mount points of what the host shows."""
     project = subject.project
     if project not in replaced:
         layout.add("rw", project, project, why="the project, writable")
@@ -145,7 +146,7 @@ def add_project(
     roots = [project]
     others = [(path, "another wrapped venv") for path in subject.other_venvs if writable_root(path, roots)]
     user_targets = [operation.target for operation in rest]
-    inner = [path for path, _ in nested] + [path for path, _ in others] + user_targets
+    inner = [path for path, _ in nested] + [path for path, _ in others] + user_targets + list(shown)
     if subject.venv:
         inner.append(subject.venv)
     add_pins(layout, roots, inner)
