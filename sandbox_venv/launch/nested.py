@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 FOLDERS = 128
 ENTRIES = 4096
 DEPTH = 4
+FEW = 512
 MARKS = (b"pyvenv.cfg", b"conda-meta")
 """What makes a directory a venv, or an environment of conda's"""
 
@@ -78,6 +79,20 @@ def find(project: bytes, names: Container[bytes], skip: Container[bytes]) -> lis
             continue
         if not venv and depth < DEPTH:
             queue += below[: max(0, FOLDERS - len(queue))]
+    return found
+
+
+def names_in(folder: bytes) -> set[bytes]:
+    """Return the names in a directory; none where there are so many that asking for single ones is less work."""
+    found: set[bytes] = set()
+    try:
+        with os.scandir(folder) as items:
+            for item in items:
+                found.add(item.name)
+                if len(found) > FEW:
+                    return set()
+    except OSError:
+        return set()
     return found
 
 

@@ -185,7 +185,11 @@ class Slots:
         top = open_path(project)
         absent = []
         leads = []
+        there = nested.names_in(project)
         for name in self.protect:
+            if there and name not in there:
+                absent.append(name)
+                continue
             try:
                 fd = os.open(name, PATH_FLAGS, dir_fd=top)
             except FileNotFoundError:

@@ -5,7 +5,7 @@ import os
 from tests.escape.kit import Got, Lab
 
 TOP = {
-    "run": (".mise.toml", ".jj", ".exrc"),
+    "run": (".mise.toml", ".jj", ".exrc", "usercustomize.py"),
     "install": (".dir-locals.el", ".direnv", ".gitlab-ci.yml"),
     "launcher": (".zed", ".hg"),
 }
@@ -26,7 +26,7 @@ def setup(lab: Lab) -> None:
 ATTACK = """
 import os
 
-TOP = {"run": (".mise.toml", ".jj", ".exrc"), "install": (".dir-locals.el", ".direnv", ".gitlab-ci.yml"), "launcher": (".zed", ".hg")}
+TOP = {"run": (".mise.toml", ".jj", ".exrc", "usercustomize.py"), "install": (".dir-locals.el", ".direnv", ".gitlab-ci.yml"), "launcher": (".zed", ".hg")}
 BELOW = ("fresh/.git/config", "fresh/nest/.envrc", "fresh/nest/deep/.vscode/tasks.json", "around-venv/env/pyvenv.cfg", "made/conda-meta/history")
 
 def attack():
