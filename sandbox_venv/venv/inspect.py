@@ -225,9 +225,9 @@ def is_entry(item: os.DirEntry[str]) -> bool:
 
 
 def _site_packages(venv: Path, base: BaseInfo) -> tuple[Path, ...]:
-    """Return the venv's package directories: lib and, where it isn't a link to lib, lib64."""
+    """Return the venv's package directories: lib and lib64, but for what links lead to: to lib, or out of the venv."""
     paths = [venv / lib / base.stdlib.name / "site-packages" for lib in ("lib", "lib64")]
-    return tuple(path for path in paths if path.is_dir() and not path.parents[1].is_symlink())
+    return tuple(path for path in paths if path.is_dir() and os.path.realpath(path) == str(path))
 
 
 def inspect_venv(venv: Path | str, *, project: Path | None = None, record: Record | None = None) -> VenvInfo:
