@@ -23,6 +23,7 @@ from .origins import option_rows
 from .verify import take_venv
 
 LAST_NOTES = 5
+LONGEST_NOTE = 1000
 
 
 def plan_state(record: Record, kind: str) -> dict[str, Any] | None:
@@ -48,7 +49,7 @@ def plan_state(record: Record, kind: str) -> dict[str, Any] | None:
 def read_notes(record: Record) -> list[str]:
     """Return what sessions left that deserves a look."""
     try:
-        return read_regular(record.folder / NOTES, 1 << 20, own=True).decode("utf-8", "replace").splitlines()
+        return read_regular(record.folder / NOTES, 16 << 20, own=True).decode("utf-8", "replace").splitlines()
     except (OSError, ValueError):
         return []
 
@@ -139,7 +140,7 @@ def show(data: dict[str, Any]) -> None:
     if len(data["notes"]) > LAST_NOTES:
         row("notes", f"{len(data['notes'])} in {tilde(data['state'])}/{NOTES}, the last ones:")
     for note in data["notes"][-LAST_NOTES:]:
-        row("note", note)
+        row("note", note if len(note) <= LONGEST_NOTE else f"{note[:LONGEST_NOTE]} ... (all of it: --json)")
 
 
 def all_records(state: StateDir) -> list[tuple[Path, Record | None, str]]:

@@ -290,15 +290,15 @@ class Session:
 def after(session: Session) -> None:
     """Do the host's part after a session: say what appeared, take over what an install left."""
     plan = session.plan
-    if plan.meta[b"kind"] == b"install" and plan.meta.get(b"record"):
-        from ..after import after_install
-
-        after_install(plan.meta[b"dir"], session.argv)
     found = session.slots.appeared()
     if found:
         from ..after import report_appeared
 
         report_appeared(plan.meta[b"dir"], found)
+    if plan.meta[b"kind"] == b"install" and plan.meta.get(b"record"):
+        from ..after import after_install
+
+        after_install(plan.meta[b"dir"], session.argv)
 
 
 def main(folder: bytes, name: bytes) -> None:

@@ -174,7 +174,10 @@ class Waiter:
             say_ended_early()
         else:
             text = b"sandbox-venv: wait for sandbox: it was killed by signal %d\n"
-            os.write(2, text % os.WTERMSIG(self.child_status))
+            try:
+                os.write(2, text % os.WTERMSIG(self.child_status))
+            except OSError:  # the session may have left it full and non-blocking; what it made is still to be told
+                pass
         return 125 << 8
 
     def _take_back(self) -> int:
