@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import textwrap
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ WIDTH = 79
 """Columns that lines are folded at."""
 
 GREEN, RED, YELLOW = "32", "31", "33"
+COLOUR = re.compile(r"(\x1b\[(?:0|31|32|33)m)")
+"""What ``paint`` adds; names that a session gave can at most be coloured by it."""
 
 
 @dataclass(slots=True)
@@ -101,13 +104,17 @@ def refuse_rest(command: str, words: list[str]) -> None:
 def say(line: str = "") -> None:
     """Print a line, whatever bytes of a file name are in it."""
     sys.stdout.flush()
-    sys.stdout.buffer.write(os.fsencode(line + "\n") if line.isprintable() or "\x1b[" in line else _safe(line))
+    pieces = COLOUR.split(line) if is_colourful() else [line]
+    pieces[::2] = map(_safe, pieces[::2])
+    sys.stdout.buffer.write(os.fsencode("".join(pieces) + "\n"))
     sys.stdout.buffer.flush()
 
 
-def _safe(line: str) -> bytes:
-    """Return a line in which what a terminal would obey is spelled out."""
-    return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in line).encode() + b"\n"
+def _safe(text: str) -> str:
+    """Return a text in which what a terminal would obey is spelled out."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
 
 
 def say_json(data: Any) -> None:  # noqa: ANN401 - whatever json takes

@@ -25,7 +25,9 @@ class LaunchError(Exception):
 
 def one_line(text: bytes) -> bytes:
     """Return ``text`` with what a terminal would obey spelled out: paths may hold any byte."""
-    return b"".join([b"\\x%02x" % byte if byte < 32 or byte == 127 else bytes((byte,)) for byte in text])
+    from ..errors import one_line as spelled_out
+
+    return os.fsencode(spelled_out(os.fsdecode(text)))
 
 
 def complain(line: bytes, hint: bytes = b"") -> None:
