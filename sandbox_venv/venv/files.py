@@ -19,6 +19,8 @@ from .record import Found
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 CHUNK = 1 << 20
+MAX_HASHED = 1 << 30
+"""Bytes beyond which no file in ``bin/`` is looked into: a hole of any size costs nothing to make."""
 NO_HARD_LINKS = (errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EINVAL)
 
 
@@ -55,7 +57,7 @@ def open_own(folder: int, name: str, shown: Path, make: int | None = None) -> in
         except FileExistsError:
             make = None
     try:
-        fd = os.open(name, DIRECTORY, dir_fd=folder)
+        fd = open_folder(folder, name)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENOTDIR):
             raise SandboxError(
@@ -116,7 +118,7 @@ def open_regular(folder: int, name: str) -> BinaryIO:
 
 
 def describe(folder: int, name: str) -> Found | None:
-    """Return what a name is, with the hash of a file's contents; None where there is nothing.
+    """Return what a name is, with the hash of a file's contents (but of huge ones); None where there is nothing.
 
     Raises:
         OSError: a file can't be read.
@@ -131,6 +133,8 @@ def describe(folder: int, name: str) -> Found | None:
         return Found("dir", mode)
     if not stat.S_ISREG(status.st_mode):
         return Found("other", mode)
+    if status.st_size > MAX_HASHED:
+        return Found("file", mode, status.st_size, mtime_ns=status.st_mtime_ns)
     total = hashlib.sha256()
     with open_regular(folder, name) as file:
         while chunk := file.read(CHUNK):
@@ -150,15 +154,49 @@ def remove(folder: int, name: str) -> None:
         os.unlink(name, dir_fd=folder)
 
 
+def open_folder(folder: int, name: str) -> int:
+    """Open a directory, and let its owner look into it and change it, where a session took that away (chmod 000)."""
+    try:
+        fd = os.open(name, DIRECTORY, dir_fd=folder)
+    except PermissionError:
+        with closing(path := os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)):
+            os.chmod(f"/proc/self/fd/{path}", 0o700)  # that very directory, whatever has its name by now
+        fd = os.open(name, DIRECTORY, dir_fd=folder)
+    mode = stat.S_IMODE(os.fstat(fd).st_mode)
+    if mode & 0o700 != 0o700:
+        with contextlib.suppress(PermissionError):
+            os.fchmod(fd, mode | 0o700)
+    return fd
+
+
 def remove_tree(folder: int, name: str) -> None:
-    """Remove whatever has that name, a directory with all that is in it; no link is followed."""
+    """Remove whatever has that name, a directory with all that is in it, however deep; no link is followed."""
     status = lstat(folder, name)
     if status is None:
         return
-    if stat.S_ISDIR(status.st_mode):
-        shutil.rmtree(name, dir_fd=folder)
-    else:
+    if not stat.S_ISDIR(status.st_mode):
         remove(folder, name)
+        return
+    with closing(top := open_folder(folder, name)):
+        while found := os.listdir(top):
+            for item in found:
+                _remove_level(top, item)
+    os.rmdir(name, dir_fd=folder)
+
+
+def _remove_level(top: int, name: str) -> None:
+    """Remove a file in ``top``, or a directory with the files in it, whose own directories come to ``top`` first."""
+    if not stat.S_ISDIR(os.stat(name, dir_fd=top, follow_symlinks=False).st_mode):
+        remove(top, name)
+        return
+    with closing(fd := open_folder(top, name)):
+        for item in os.listdir(fd):
+            if stat.S_ISDIR(os.stat(item, dir_fd=fd, follow_symlinks=False).st_mode):
+                os.close(open_folder(fd, item))  # one that can't be written can't be moved
+                os.rename(item, f"gone-{os.urandom(8).hex()}", src_dir_fd=fd, dst_dir_fd=top)
+            else:
+                remove(fd, item)
+    os.rmdir(name, dir_fd=top)
 
 
 def copy(source: int, name: str, target: int, new: str) -> None:

@@ -109,6 +109,7 @@ def _commit(tree: Tree, record: Record) -> None:
     for name in os.listdir(tree.originals):
         status = files.lstat(tree.originals, name)
         if status and stat.S_ISDIR(status.st_mode) and not files.exists(tree.bin, name):
+            os.close(files.open_folder(tree.originals, name))  # one that can't be written can't be moved
             os.rename(name, name, src_dir_fd=tree.originals, dst_dir_fd=tree.bin)
     for name in os.listdir(tree.bin):
         if is_ours(tree.bin, name, record) or (name == SHELL and is_launcher(tree, name, record)):
@@ -131,11 +132,21 @@ def compare(tree: Tree, found: dict[str, Found]) -> list[str]:
 
 
 def _holds_files(folder: int, name: str) -> bool:
-    """Tell whether a directory holds anything but directories, which are mount points of sessions."""
-    return any(
-        names or any(stat.S_ISLNK(os.stat(item, dir_fd=fd, follow_symlinks=False).st_mode) for item in folders)
-        for _, folders, names, fd in os.fwalk(name, dir_fd=folder)
-    )
+    """Tell whether a directory holds anything but directories, which are mount points of sessions.
+
+    One that can't be looked through counts as if it did.
+    """
+    queue = [name]
+    try:
+        for path in queue:  # it grows while it is read
+            with files.closing(fd := os.open(path, files.DIRECTORY, dir_fd=folder)):
+                for item in os.listdir(fd):
+                    if not stat.S_ISDIR(os.stat(item, dir_fd=fd, follow_symlinks=False).st_mode):
+                        return True
+                    queue.append(f"{path}/{item}")
+    except OSError:
+        return True
+    return False
 
 
 def _clean(tree: Tree, venv: Path, out: Say) -> None:

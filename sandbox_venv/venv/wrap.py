@@ -106,7 +106,7 @@ def _keep_copies(state: StateDir, tree: Tree, record: Record, names: Sequence[st
     folder = state.make(record.folder / FOUND)
     for name in names:
         found = record.found.get(name)
-        if found is None or found.kind != "file" or not keeps_copy(name):
+        if found is None or found.kind != "file" or not keeps_copy(name) or found.size > files.MAX_HASHED:
             continue
         if is_script(name):
             text = files.read_file(tree.bin, name, MAX_SCRIPT)
