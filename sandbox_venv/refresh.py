@@ -11,7 +11,8 @@ from .plan.progress import say_waiting
 from .plan.store import compile_stored
 from .state import StateDir
 from .venv.record import read_record
-from .venv.wrap import take_in
+from .venv.tree import say_stderr
+from .venv.wrap import take_in, unshare_venv
 
 
 def notice(folder: bytes) -> None:
@@ -38,6 +39,17 @@ def notice(folder: bytes) -> None:
         os.write(2, os.fsencode(f"sandbox-venv: wrapped what was installed from outside: {listed}\n"))
 
 
+def keep_apart(folder: bytes) -> None:
+    """Have no file of a wrapped venv be a file of an installer's cache, too, when a session may write it.
+
+    What is installed from outside makes the plan stale, so this is done before it can be written.
+    """
+    place = Path(os.fsdecode(folder))
+    state = StateDir(place.parents[1])
+    if place.parent == state.registry_dir:
+        unshare_venv(read_record(place), state, say_waiting, say_stderr)
+
+
 def compile_fresh(folder: bytes, kind: bytes, variant: bytes) -> Plan:
     """Compile the plan that a start asks for, store it and return it.
 
@@ -45,4 +57,6 @@ def compile_fresh(folder: bytes, kind: bytes, variant: bytes) -> Plan:
         SandboxError: it can't be compiled, or the venv isn't what was wrapped.
     """
     notice(folder)
+    if kind == b"install":
+        keep_apart(folder)
     return compile_stored(folder, kind, variant)

@@ -24,6 +24,7 @@ from .draft import new_record, write_helpers
 from .inspect import inspect_venv, is_entry, is_script, locate
 from .launchers import MAX_LAUNCHER, launcher_text, looks_like_launcher
 from .record import Found, Record, find_record, write_record
+from .shared import unshare
 from .shims import place_shims
 from .tree import (
     FOUND,
@@ -231,6 +232,24 @@ def take_in(record: Record, state: StateDir, waiting: Callable[[], None] | None 
             return _take_in(current, state)
         except OSError as error:
             raise files.as_error(f"wrap what is new in {str(record.venv / 'bin')!r}", error) from None
+
+
+def unshare_venv(record: Record, state: StateDir, waiting: Callable[[], None], say: Say) -> None:
+    """Make files of a wrapped venv its own that are hard links to files elsewhere (``shared``): before an install.
+
+    Raises:
+        SandboxError: it can't be done.
+    """
+    with state.lock(record.folder, waiting=waiting):
+        tree = open_tree(record.venv)
+        try:
+            clear_stage(tree)
+            unshare(tree, say)
+            os.rmdir(STAGE, dir_fd=tree.sandbox)
+        except OSError as error:
+            raise files.as_error(f"copy shared files of {str(record.venv)!r}", error) from None
+        finally:
+            tree.close()
 
 
 def _take_in(record: Record, state: StateDir) -> list[str]:
