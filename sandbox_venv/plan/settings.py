@@ -124,12 +124,16 @@ def parse(text: str, path: Path, *, in_project: bool) -> list[Item]:
         if in_project:
             data = data.get("tool", {}).get(TABLE, {})
         check(data, config_schema(), config_schema())
-    except (tomllib.TOMLDecodeError, RecursionError, AttributeError) as error:
-        raise SandboxError(f"read {path}: {error}", "mend the file, or take [tool.sandbox-venv] out of it") from None
     except Invalid as error:
         raise SandboxError(
             f"read {path}: {error.message}", error.hint or "docs/configuration.md has all keys"
         ) from None
+    except (
+        ValueError,
+        RecursionError,
+        AttributeError,
+    ) as error:  # no TOML, or a number of more digits than int() takes
+        raise SandboxError(f"read {path}: {error}", "mend the file, or take [tool.sandbox-venv] out of it") from None
     return items_of(data)
 
 
