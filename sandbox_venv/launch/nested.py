@@ -17,6 +17,8 @@ FOLDERS = 128
 ENTRIES = 4096
 DEPTH = 4
 FEW = 512
+DEEPEST = 64
+"""Levels below the project of what a ``.git`` may lead to: each is a mount"""
 MARKS = (b"pyvenv.cfg", b"conda-meta")
 """What makes a directory a venv, or an environment of conda's"""
 
@@ -152,8 +154,7 @@ def git_directory(path: bytes, project: bytes) -> bytes:
         target = target.strip()
         if kind.strip() or not target or b"\0" in target or b"\n" in target:
             return b""
-    real = os.path.realpath(os.path.join(os.path.dirname(path), target))
-    return real if real.startswith(project + b"/") else b""
+    return _inside(os.path.join(os.path.dirname(path), target), project)
 
 
 def common_directory(folder: bytes, project: bytes) -> bytes:
@@ -173,5 +174,12 @@ def common_directory(folder: bytes, project: bytes) -> bytes:
         os.close(fd)
     if not target or b"\0" in target or b"\n" in target:
         return b""
-    real = os.path.realpath(os.path.join(folder, target))
-    return real if real.startswith(project + b"/") else b""
+    return _inside(os.path.join(folder, target), project)
+
+
+def _inside(path: bytes, project: bytes) -> bytes:
+    """Return the real path of a directory that is there, in the project and no decoy of a thousand levels, else b""."""
+    real = os.path.realpath(path)
+    if not real.startswith(project + b"/") or real.count(b"/", len(project)) > DEEPEST:
+        return b""
+    return real if os.path.lexists(real) else b""

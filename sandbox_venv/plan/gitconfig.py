@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..errors import SandboxError
-from ..launch.nested import common_directory, git_directory
+from ..launch.nested import DEEPEST, common_directory, git_directory
 from ..state import read_regular
 from .expose import is_below
 
 MAX_SIZE = 256 << 10
 MOST_FILES = 1024
 MOST_BYTES = 4 << 20
-"""Files of settings that are read for one project, and bytes in them all: with more there is no start."""
+"""Files of settings that are read for one project, or that they name, and bytes read: with more there is no start."""
 
 PLAIN_SECTIONS = ("user", "branch", "remote", "submodule", "url", "lfs", "push", "fetch")
 """Sections whose values are never executed: a name like ``main`` there may be a file's by chance."""
@@ -136,11 +136,6 @@ def named_files(repositories: list[str], project: str, home: str = "") -> tuple[
             continue
         looked[file[:2]] = None
         left -= len(data)
-        if left < 0 or len(looked) > MOST_FILES:
-            text = f"protect what git's settings name in {project}: there are too many of them"
-            raise SandboxError(
-                text, "a session may have made repositories: remove them, or move them out of the project"
-            )
         included: list[_File] = []
         for key, value in settings(data.decode("utf-8", "surrogateescape")):
             if "\0" in value or key.partition(".")[0] in PLAIN_SECTIONS:
@@ -155,6 +150,10 @@ def named_files(repositories: list[str], project: str, home: str = "") -> tuple[
             places = [os.path.normpath(os.path.join(file.top, os.path.expanduser(word))) for word in words]
             found |= dict.fromkeys(existing(places, project, folders=hooks))
         queue[:0] = included  # before other repositories': these may be decoys
+        if left < 0 or max(len(looked), len(found)) > MOST_FILES:
+            text = f"protect what git's settings name in {project}: there are too many of them"
+            hint = "a session may have made repositories: remove them, or move them out of the project"
+            raise SandboxError(text, hint)
     return list(found), list(dict.fromkeys(name for name, _ in looked))
 
 
@@ -162,5 +161,6 @@ def existing(paths: list[str], project: str, *, folders: bool = False) -> list[s
     """Return those that are files (or directories) below the project, and what links among them lead to there."""
     both = [place for path in paths for place in (path, os.path.realpath(path))]
     there = [path for path in dict.fromkeys(both) if path != project and is_below(path, project)]
+    there = [path for path in there if path.count("/", len(project)) <= DEEPEST]
     there = [path for path in there if not os.path.islink(path)]
     return [path for path in there if os.path.isfile(path) or (folders and os.path.isdir(path))]

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox_venv.errors import SandboxError
+from sandbox_venv.launch.nested import git_directory
 from sandbox_venv.plan.gitconfig import MOST_FILES, named_files, settings
 from sandbox_venv.plan.protected import MOST_NESTED, gathered
 
@@ -110,3 +111,13 @@ def test_too_many_names_in_one_place_close_that_place() -> None:
     kept = ("/p/real/.git", "x")
     assert [path for path, _ in gathered("/p", [*many, kept], [])] == ["/p/real/.git", "/p/decoys"]
     assert gathered("/p", [*many, kept], ["/p/decoys/1/.venv"]) == [*many, kept]  # the venv's mounts lie there
+
+
+def test_what_a_git_file_leads_to_is_no_decoy(project) -> None:
+    deep = project / "/".join(["d"] * 100)
+    deep.mkdir(parents=True)
+    (project / "below").mkdir()
+    for target, expected in (("below", "below"), ("d/" * 100, None), ("d/" * 10, "d/" * 9 + "d"), ("a/" * 2000, None)):
+        (project / "file").write_text(f"gitdir: {target}\n")
+        found = git_directory(os.fsencode(project / "file"), os.fsencode(project))
+        assert found == (os.fsencode(project / expected) if expected else b"")
