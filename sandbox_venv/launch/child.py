@@ -19,6 +19,8 @@ LAUNCHER_FAILED = 125
 _clone = declare(
     "syscall", ffi.c_long, ffi.c_ulong, ffi.c_long, ffi.c_long, ffi.c_long, ffi.c_long, python=True
 )  # the child wakes up holding the interpreter's lock
+_socket = declare("socket", ffi.c_int, ffi.c_int, ffi.c_int)
+_ioctl = declare("ioctl", ffi.c_int, ffi.c_ulong, ffi.c_char_p)
 _memset = declare("memset", ffi.c_void_p, ffi.c_int, ffi.c_ulong)
 _before_fork = declare("PyOS_BeforeFork", python=True)
 _after_fork_child = declare("PyOS_AfterFork_Child", python=True)
@@ -93,3 +95,15 @@ def wipe_environ_block(block: tuple[int, int] | None = None) -> None:
     start, end = block or environ_block()
     if start and end > start:
         _memset(start, 0, end - start)
+
+
+def interface_up(name: bytes) -> None:
+    """Bring a network interface up. netdevice(7), SIOCSIFFLAGS with IFF_UP."""
+    fd = _socket(2, 2 | os.O_CLOEXEC, 0)  # AF_INET, SOCK_DGRAM | SOCK_CLOEXEC
+    if fd < 0:
+        raise failure(name)
+    try:
+        if _ioctl(fd, 0x8914, name.ljust(16, b"\0") + linux.u32(1) + bytes(20)) < 0:
+            raise failure(name)
+    finally:
+        os.close(fd)

@@ -9,7 +9,7 @@ Hot: as `linux`. Every target but those of ``b``, which lie in the skeleton, is 
 
 from __future__ import annotations
 
-from . import linux
+from . import child, linux
 from .child import LAUNCHER_FAILED, clone, close_others, die_with_parent, watch_self, wipe_environ_block
 from .inside import init, landlock, protocol
 from .inside.system import os
@@ -188,6 +188,9 @@ class Root:
             from .slots import make_point
 
             make_point(first, second, directory=what == b"D")
+        elif what == b"N":
+            linux.unshare(linux.CLONE_NEWNET)
+            child.interface_up(b"lo")
         elif what == b"P":
             self.protect()
         elif what == b"r":

@@ -16,6 +16,7 @@ A record is three strings: what, and two arguments. `native/setup.c` executes th
 | ``D`` ``F`` | directory, path below | mount point made on the host |
 | ``P`` | project | the protected names |
 | ``r`` | –, target | that one mount read-only |
+| ``N`` | | a network namespace, with a loopback interface that is up |
 
 Targets have no leading slash. What can't be said so makes the translation empty, and Python starts the session.
 """
@@ -35,7 +36,7 @@ NAMESPACES = (
 ARITY = {
     b"--cap-drop": 1, b"--proc": 1, b"--dev": 1, b"--tmpfs": 1, b"--dir": 1, b"--remount-ro": 1, b"--size": 1,
     b"--perms": 1, b"--symlink": 2, b"--ro-bind": 2, b"--ro-bind-try": 2, b"--dev-bind": 2, b"--dev-bind-try": 2,
-    b"--unshare-cgroup-try": 0, **dict.fromkeys(NAMESPACES, 0),
+    b"--unshare-cgroup-try": 0, b"--unshare-net": 0, **dict.fromkeys(NAMESPACES, 0),
 }  # fmt: skip
 SLOT_LETTERS = {b"rw": b"w", b"ro": b"o", b"rw-try": b"W", b"ro-try": b"O"}
 SWITCHES = (b"sys", b"sysrq-trigger", b"irq", b"bus")
@@ -169,6 +170,8 @@ class Translation:
                 self.flags.add(b"closed")
             else:
                 self.add(b"r", b"", inner(arguments[0]))
+        elif name == b"--unshare-net":  # a record, no letter: what doesn't know it refuses, and leaves no network open
+            self.add(b"N", b"", b"")
         elif len(arguments) == 1:
             self._mount_new(name, inner(arguments[0]))
         else:
@@ -226,9 +229,7 @@ class Translation:
 def check(translation: Translation) -> None:
     """Refuse a plan without what C takes for granted."""
     flags = {*NAMESPACES, b"--cap-drop", b"closed"}
-    if not flags <= translation.flags:
-        raise Unsupported
-    if flags | {b"--unshare-cgroup-try"} < translation.flags:
+    if translation.flags - {b"--unshare-cgroup-try"} != flags:
         raise Unsupported
     kinds = {kind: target for target, kind in translation.mounts}
     if kinds.get("proc") != b"proc" or kinds.get("dev") != b"dev":

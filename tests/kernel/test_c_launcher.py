@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import errno
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -72,6 +74,30 @@ def test_entry_points_with_settings_of_their_own_are_started_by_it(compiled_venv
         name, *seen = done.stdout.split()
         assert (name == entry) == (not given)
         assert seen == ([] if entry == "python3" else ["x"])
+
+
+NETWORK = """
+import socket, sys
+print(open("/proc/1/comm").read().strip(), [name for _, name in socket.if_nameindex()] == ["lo"])
+with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname(), 5):
+    pass
+with socket.socket() as there:
+    print(there.connect_ex(("127.0.0.1", int(sys.argv[1]))))
+"""
+
+
+def test_a_sandbox_without_network_is_started_by_it(compiled_venv: Venv) -> None:
+    """It has a loopback interface of its own, which is up; what listens outside can't be reached from it."""
+    venv = compiled_venv
+    venv.user.write(venv.project / "pyproject.toml", "[tool.sandbox-venv.entry.python3]\nnetwork = false\n")
+    with socket.create_server(("127.0.0.1", 0)) as outside:
+        port = str(outside.getsockname()[1])
+        for entry, given in (("python", {}), ("python3", {}), ("python3", PYTHON_INSTEAD)):
+            for _ in range(2):  # Python compiles
+                done = venv.run(entry, "-c", NETWORK, port, given=given).check()
+            name, alone, error = done.stdout.split()
+            assert (name == entry) == (not given)
+            assert (alone, int(error)) == (("True", errno.ECONNREFUSED) if entry == "python3" else ("False", 0))
 
 
 def who_runs(venv: Venv, *words: str, **more: Any) -> str:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
-from .. import linux
 from ..inside import ffi
 from ..inside.ffi import declare, failure
 
@@ -12,27 +9,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ctypes
 
-_int, _long, _ulong, _bytes, _pointer = ffi.c_int, ffi.c_long, ffi.c_ulong, ffi.c_char_p, ffi.c_void_p
+_int, _bytes, _pointer = ffi.c_int, ffi.c_char_p, ffi.c_void_p
 _signal = declare("signal", _int, _pointer, restype=_pointer)
 _sigprocmask = declare("sigprocmask", _int, _bytes, _pointer)
 _getenv = declare("getenv", _bytes, restype=_bytes)
 _clearenv = declare("clearenv")
 _execvp = declare("execvp", _bytes, _pointer)
 _fcntl = declare("fcntl", _int, _int, _bytes)
-_socket = declare("socket", _int, _int, _int)
-_ioctl = declare("ioctl", _int, _ulong, _bytes)
-
-
-def interface_up(name: bytes) -> None:
-    """Bring a network interface up. netdevice(7), SIOCSIFFLAGS with IFF_UP."""
-    fd = _socket(2, 2 | os.O_CLOEXEC, 0)  # AF_INET, SOCK_DGRAM | SOCK_CLOEXEC
-    if fd < 0:
-        raise failure(name)
-    try:
-        if _ioctl(fd, 0x8914, name.ljust(16, b"\0") + linux.u32(1) + bytes(20)) < 0:
-            raise failure(name)
-    finally:
-        os.close(fd)
 
 
 def default_signals(*numbers: int) -> None:

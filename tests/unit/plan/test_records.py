@@ -84,12 +84,16 @@ def test_mount_points_in_what_a_session_writes_are_never_made() -> None:
         b"--symlink a /x --ro-bind /usr /x/y",
         b"--symlink a /tmp/x --dir /tmp/x",
         b"--symlink a /tmp/x --ro-bind /usr /tmp/x/y",
-        b"--unshare-net",
         b"--made-up",
     ],
 )
 def test_what_records_cannot_say_is_pythons(words: bytes) -> None:
     assert translate(sample(*words.split())) is None
+
+
+def test_no_network_is_a_record_which_no_launcher_takes_for_less() -> None:
+    assert (b"N", b"", b"") in records_of(sample(b"--unshare-net"))
+    assert (b"N", b"", b"") not in records_of(sample())
 
 
 @pytest.mark.parametrize("word", [*HEAD[:6], b"--proc", b"--dev"])
