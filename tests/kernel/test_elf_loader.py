@@ -96,12 +96,12 @@ def test_system_files_resolve_as_the_loader_does_where_usr_is_not_merged():
     need("bwrap")
     layout = [word for name in ("lib", "lib64", "bin", "sbin") for word in ("--ro-bind", f"/usr/{name}", f"/{name}")]
     hidden = [word for name in ("lib", "lib64") for word in ("--tmpfs", f"/usr/{name}")]
-    shown = ["--ro-bind", "/usr", "/usr", *layout, *hidden]
+    shown = ["--ro-bind", "/usr", "/usr", *layout, *hidden, "--tmpfs", "/tmp"]
     root = os.getcwd()
     prefixes = [path for path in (sys.prefix, sys.base_prefix) if path != "/usr"]
     for path in dict.fromkeys((root, *prefixes, os.path.dirname(os.__file__), "/etc")):
         shown += ["--ro-bind", path, path]
-    command = ["bwrap", *shown, "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--chdir", root]
+    command = ["bwrap", *shown, "--proc", "/proc", "--dev", "/dev", "--chdir", root]
     done = subprocess.run([*command, sys.executable, "-c", UNMERGED], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert f"'/lib/{os.uname().machine}-linux-gnu'" in done.stdout
