@@ -84,12 +84,14 @@ def status(words: list[str]) -> int:
         raise SandboxError("status: there is no venv here", "name it: sandbox-venv status path/to/.venv")
     state = open_state()
     record = find_record(state, locate(path))
-    if record is None:
+    anew = record is not None and not os.path.isdir(record.venv / "sandbox" / "bin")
+    if record is None or anew:
         if as_json:
             say_json({"venv": path, "wrapped": False})
         else:
-            say(f"{path}: {paint('not wrapped', RED)}: its programs have all of your rights")
-            say(f"to change that: sandbox-venv wrap {path}")
+            why = "it was made anew since it was wrapped, and " if anew else ""
+            say(f"{path}: {paint('not wrapped', RED)}: {why}its programs have all of your rights")
+            say(f"to change that: sandbox-venv wrap {path}" + ("  (its options are kept)" if anew else ""))
         return 1
     data = describe(record)
     if as_json:

@@ -44,6 +44,7 @@ def test_a_moved_or_copied_venv_says_how_to_mend_it(venv: Venv) -> None:
 def test_a_venv_made_anew_is_wrapped_again(venv: Venv) -> None:
     shutil.rmtree(venv.path)
     run_as(venv.user, ["python3", "-m", "venv", "--without-pip", venv.path], cwd=venv.project).check()
+    assert "not wrapped: it was made anew" in venv.sandbox("status", venv.path).check(1).stdout
     venv.wrap().check()
     assert venv.python("print(1)").check().stdout == "1\n"
 
