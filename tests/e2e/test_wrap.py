@@ -115,7 +115,7 @@ def test_what_cannot_be_wrapped_is_one_line_a_hint_and_125(project: Venv) -> Non
         (["wrap", project.path, "--project", user.home / "plain" / "file"], "isn't a directory"),
         (["wrap", project.path, "--tmpfs", "a\nb"], "absolute path"),
         (["wrap", project.path, "--bind", "/a"], "takes 2 arguments"),
-        (["run", "--project", user.home / "plain" / "new\nline", "--", "true"], "new\\x0aline"),
+        (["run", "--project", user.home / "plain" / "new\nline", "--", "true"], "new\\nline"),
         (["unwrap", project.path], "isn't wrapped"),
     ):
         done = project.sandbox(*words).check(125)

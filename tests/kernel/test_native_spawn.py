@@ -135,7 +135,7 @@ def running(marker: str) -> list[int]:
 
 FAULTS = r"""
 import json
-from sandbox_venv.launch.native import calls, network, setup, spawn
+from sandbox_venv.launch.native import network, setup, spawn
 NAMES = ["mount", "umount", "pivot_root", "unshare", "sethostname", "openat2", "open_tree", "move_mount",
          "mount_setattr", "prctl", "capset", "drop_bounding", "readable", "set_dumpable"]
 NAMES_OS = ["mkdir", "open", "write", "mknod", "symlink", "chdir", "fchdir", "fstat", "fstatvfs", "readlink", "access"]
@@ -156,7 +156,7 @@ def wrap(module, name):
 finished = False
 for name in NAMES: wrap(linux, name)
 for name in NAMES_OS: wrap(os, name)
-wrap(calls, "interface_up")
+wrap(network, "interface_up")
 
 def view():
     mounts = []
@@ -221,7 +221,7 @@ def test_fault_at_each_step_ends_in_125_or_in_the_same_sandbox(python, modern: b
 
 
 def test_network_without_loopback_is_a_failure(python) -> None:
-    code = "from sandbox_venv.launch.native import calls\ndef no(name): raise OSError(1, '')\ncalls.interface_up = no\n"
+    code = "from sandbox_venv.launch.native import network\ndef no(name): raise OSError(1, '')\nnetwork.interface_up = no\n"
     done = python(code + "print(wait(start(ran)))").check()
     assert done.stdout == "125\n"
     assert done.stderr == "sandbox-venv: native: loopback: Failed to bring up lo: Operation not permitted\n"
