@@ -38,7 +38,9 @@ STEPS = (
 QUESTIONS = re.compile(r"prctl\(PR_(CAPBSET_READ|CAP_AMBIENT|GET_|SET_NAME|SET_VMA)|prlimit64\(.*NULL, \{| = -1 E")
 """Calls that change nothing, or that failed in a start that works."""
 
-OTHER_WAY = {"openat2", "mkdirat", "mknodat", "close_range"}
+OTHER_WAY = {"openat2", "mkdirat", "mknodat", "close_range", "clone3"}
+"""Where these fail, something else does the same: clone3 in posix_spawn(3), after which the program is forked."""
+
 HOW = {
     "bwrap": {"VERBOSE": ""},
     "bwrap by C": {},
