@@ -15,7 +15,6 @@ from ..elf import FactsCache
 from ..errors import SandboxError
 from ..launch.call import entry_variant, install_variant, variant_of
 from ..launch.main import session_kind
-from ..launch.planfile import SECTIONS, Plan
 from ..plan.build import prepare
 from ..plan.compile import Compiled
 from ..plan.settings import read_settings
@@ -58,10 +57,9 @@ def kind_of(asked: Asked) -> str:
     """Return the kind of session that a command line is about: of its command, where it names one, else ``run``."""
     if asked.session or not asked.command:
         return asked.session or "run"
-    plan = Plan([b""] * SECTIONS)
-    plan.entries = [os.fsencode(name) for name in read_policy().installers]
+    installers = [os.fsencode(name) for name in read_policy().installers]
     name, *arguments = [os.fsencode(word) for word in asked.command]
-    return session_kind(plan, os.path.basename(name), arguments).decode()
+    return session_kind(installers, os.path.basename(name), arguments).decode()
 
 
 def open_plan(asked: Asked) -> Opened:

@@ -49,9 +49,8 @@ def load(folder: bytes, kind: bytes, variant: bytes) -> planfile.Plan:
     return compile_fresh(folder, kind, variant)
 
 
-def session_kind(plan: planfile.Plan, name: bytes, args: list[bytes]) -> bytes:
-    """Return ``install`` where the plan's ENTRIES say that this start installs, else ``run``."""
-    names = plan.entries
+def session_kind(names: list[bytes], name: bytes, args: list[bytes]) -> bytes:
+    """Return ``install`` where a plan's ENTRIES, the ``names``, say that this start installs, else ``run``."""
     if name.rstrip(b"0123456789.") in names:
         return b"install"
     if outside.is_python(name) and b" ".join(outside.python_main(args)) in names:
@@ -327,7 +326,7 @@ def _main(folder: bytes, name: bytes) -> None:
     variant = variant_of(os.environb)
     plan = load(folder, b"run", variant)
     check_place(plan, name)
-    plan = own_plan(folder, plan, session_kind(plan, name, args), variant, name)
+    plan = own_plan(folder, plan, session_kind(plan.entries, name, args), variant, name)
     mask = block_signals()
     program = [plan.meta[b"bin"] + b"/" + name]
     if name == b"shell":
