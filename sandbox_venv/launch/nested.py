@@ -141,18 +141,9 @@ def git_directory(path: bytes, project: bytes) -> bytes:
     try:
         target = os.readlink(path)
     except OSError:
-        try:
-            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError:
-            return b""
-        try:
-            kind, _, target = os.read(fd, 4096).partition(b"gitdir:")
-        except OSError:
-            return b""
-        finally:
-            os.close(fd)
+        kind, _, target = _read_start(path).partition(b"gitdir:")
         target = target.strip()
-        if kind.strip() or not target or b"\0" in target or b"\n" in target:
+        if kind.strip() or not _is_one_path(target):
             return b""
     return _inside(os.path.join(os.path.dirname(path), target), project)
 
@@ -162,19 +153,26 @@ def common_directory(folder: bytes, project: bytes) -> bytes:
 
     gitrepository-layout(5). A repository's worktrees have one, and the directory needn't be called ``.git``.
     """
+    target = _read_start(folder + b"/commondir").strip()
+    return _inside(os.path.join(folder, target), project) if _is_one_path(target) else b""
+
+
+def _read_start(path: bytes) -> bytes:
+    """Return what a small file holds, b"" where there is none; no link is followed, no FIFO waited for."""
     try:
-        fd = os.open(folder + b"/commondir", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return b""
     try:
-        target = os.read(fd, 4096).strip()
+        return os.read(fd, 4096)
     except OSError:
         return b""
     finally:
         os.close(fd)
-    if not target or b"\0" in target or b"\n" in target:
-        return b""
-    return _inside(os.path.join(folder, target), project)
+
+
+def _is_one_path(text: bytes) -> bool:
+    return text != b"" and b"\0" not in text and b"\n" not in text
 
 
 def _inside(path: bytes, project: bytes) -> bytes:
