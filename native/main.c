@@ -108,15 +108,17 @@ static void choose_program(void)
 /* Read which descriptors are open: pipes among them stay open for the program. */
 static void list_descriptors(void)
 {
-	char buffer[4096];
+	char buffer[4096] __attribute__((aligned(8)));
 	struct kstat status;
 	long fd = sys(openat, AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), size;
 	if (fd < 0)
 		python();
 	while ((size = sys(getdents64, fd, buffer, sizeof buffer)) > 0)
-		for (long at = 0; at < size; at += *(unsigned short *)(void *)(buffer + at + 16)) {
+		for (long at = 0; at < size;) {
+			const struct entry *entry = (const struct entry *)(const void *)(buffer + at);
+			at += entry->size;
 			long number = 0;
-			for (const char *digit = buffer + at + 19; *digit >= '0' && *digit <= '9'; digit++)
+			for (const char *digit = entry->name; *digit >= '0' && *digit <= '9'; digit++)
 				number = number * 10 + *digit - '0';
 			if (number < 3 || number == fd || fstat(number, &status) < 0 ||
 			    (status.mode & S_IFMT) != S_IFIFO)
