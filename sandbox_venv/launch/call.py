@@ -11,6 +11,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+ENTRY = b"ENTRY="
+"""What an entry point's own variant begins with."""
+
 VARIANT_NAMES = (b"BWRAP_ARGS", b"SANDBOX_SECCOMP_ALLOW", b"SANDBOX_USE_PIP_CACHE")
 
 CERTIFICATES = (b"SSL_CERT_FILE", b"SSL_CERT_DIR", b"REQUESTS_CA_BUNDLE", b"CURL_CA_BUNDLE", b"PIP_CERT")
@@ -64,7 +67,7 @@ def entry_variant(variant: bytes, own: list[bytes], name: bytes) -> bytes:
     names = [word for word in (name.rstrip(b"0123456789."), name) if word and word in own]
     if not names:
         return variant
-    return b"\1".join([*([variant] if variant else []), b"ENTRY=" + b"\2".join(dict.fromkeys(names))])
+    return b"\1".join([*([variant] if variant else []), ENTRY + b"\2".join(dict.fromkeys(names))])
 
 
 def install_variant(variant: bytes, env: Mapping[bytes, bytes]) -> bytes:

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 
 from .. import probe
 from ..errors import shown
+from ..launch.call import ENTRY
 from ..launch.planfile import Plan
 from .basics import Line
 from .compile import Compiled
 from .subject import Subject
 
-ENTRY = b"ENTRY="
 NETWORK = "no network"
 """What is not amiss where it isn't in force."""
 

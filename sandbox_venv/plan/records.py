@@ -27,6 +27,7 @@ import os
 import stat
 from collections.abc import Iterator
 
+from ..launch.call import ENTRY
 from ..launch.planfile import Plan
 from .skeleton import Skeleton, Unsupported
 
@@ -246,7 +247,7 @@ def is_served(plan: Plan, backend: bytes) -> bool:
     if meta.get(b"kind") != b"run" or meta.get(b"backend") != backend or not meta.get(b"record"):
         return False
     variant = meta.get(b"variant", b"")
-    if variant and (not variant.startswith(b"ENTRY=") or b"\1" in variant):  # of a call's environment: Python's
+    if variant and (not variant.startswith(ENTRY) or b"\1" in variant):  # of a call's environment: Python's
         return False
     return not any(value for name, value in meta.items() if name not in UNDERSTOOD)
 
