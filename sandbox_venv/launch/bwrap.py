@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .inside import protocol
 from .inside.config import Config
+from .inside.init import open_descriptors
 from .inside.system import os
 from .waiter import kill_holders
 
@@ -61,7 +62,7 @@ def start_guard(status_fd: int) -> int:
         os.close(reader)
         return writer
     try:
-        for fd in map(int, os.listdir("/proc/self/fd")):
+        for fd in open_descriptors():
             if fd not in (reader, status_fd):
                 try:
                     os.close(fd)
