@@ -75,7 +75,11 @@ def find_venv(asked: str | None) -> str | None:
         if not os.path.isdir(path):
             raise SandboxError(f"open venv {path!r}: it isn't there", f"make one: python3 -m venv {path}")
         return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
-    folder = os.getcwd()
+    return nearest_venv(os.getcwd())
+
+
+def nearest_venv(folder: str) -> str | None:
+    """Return the ``.venv`` of a directory or of the nearest one above it, None where there is none."""
     while True:
         path = os.path.join(folder, ".venv")
         if os.path.isfile(os.path.join(path, "pyvenv.cfg")):
@@ -200,7 +204,7 @@ def start(asked: Asked) -> None:
     variant = variant_of(os.environb, options, asked.backend.encode())
     plan = load(folder, b"run", variant)
     command = [os.fsencode(word) for word in asked.command] or [plan.meta[b"shell"]]
-    kind = asked.session.encode() or session_kind(plan, os.path.basename(command[0]), command[1:])
+    kind = asked.session.encode() or session_kind(plan.entries, os.path.basename(command[0]), command[1:])
     if kind == b"install":
         if not plan.meta[b"record"]:
             where = venv or "the system's Python"

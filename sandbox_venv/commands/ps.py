@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 
 from ..plan.explain import printable
+from ..run import nearest_venv
 from ..state import open_state
 from .common import age, refuse_rest, say, say_json, take_flag, tilde
 from .status import all_records
@@ -125,11 +126,7 @@ def _venv_of(pid: int, words: list[str], cwd: str) -> str:
     if named and named[-1]:
         path = os.path.normpath(os.path.join(cwd, named[-1]))
         return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
-    while not os.path.isfile(os.path.join(cwd, ".venv", "pyvenv.cfg")):
-        if cwd == "/":
-            return ""
-        cwd = os.path.dirname(cwd)
-    return os.path.join(cwd, ".venv")
+    return nearest_venv(cwd) or ""
 
 
 def _link(path: str) -> str:
