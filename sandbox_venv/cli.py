@@ -52,7 +52,7 @@ def wrap(words: list[str]) -> int:
     from .venv import wrap_venv
     from .venv.bytecode import compile_missing
     from .venv.inspect import locate
-    from .venv.record import find_record
+    from .venv.record import find_record, has_originals
 
     venv = take_venv(words) or ".venv"
     asked = parse(words, need_command=False)
@@ -62,7 +62,7 @@ def wrap(words: list[str]) -> int:
     sort_options(options, where="wrap", stored=True)
     state = open_state()
     earlier = find_record(state, locate(venv), damaged=lambda _: None)
-    was_plain = not os.path.isdir(locate(venv) / "sandbox" / "bin")
+    was_plain = not has_originals(locate(venv))
     kept = [os.fsencode(word) for word in options] if options or earlier is None else None
     project = Path(os.path.realpath(asked.project)) if asked.project else None
     if kept is not None:

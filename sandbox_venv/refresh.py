@@ -10,7 +10,7 @@ from .launch.planfile import Plan
 from .plan.progress import say_waiting
 from .plan.store import compile_stored
 from .state import StateDir
-from .venv.record import read_record
+from .venv.record import has_originals, read_record
 from .venv.tree import say_stderr
 from .venv.wrap import take_in, unshare_venv
 
@@ -28,7 +28,7 @@ def notice(folder: bytes) -> None:
     record = read_record(place)
     if not os.path.isdir(record.venv):
         return  # said when the plan is compiled
-    if not os.path.isdir(record.venv / "sandbox" / "bin"):
+    if not has_originals(record.venv):
         raise SandboxError(
             f"start in {str(record.venv)!r}: it was made anew since it was wrapped, and is plain now",
             f"wrap it again, its options are kept: sandbox-venv wrap {record.venv}",

@@ -16,7 +16,7 @@ from ..run import find_venv
 from ..state import StateDir, open_state, read_regular
 from ..venv.executable import read_executable
 from ..venv.inspect import locate
-from ..venv.record import RECORD, Record, find_record, read_record
+from ..venv.record import RECORD, Record, find_record, has_originals, read_record
 from .common import GREEN, RED, YELLOW, age, fold, paint, refuse_rest, say, say_json, take_flag, tilde
 from .drift import find_drift
 from .origins import option_rows
@@ -84,7 +84,7 @@ def status(words: list[str]) -> int:
         raise SandboxError("status: there is no venv here", "name it: sandbox-venv status path/to/.venv")
     state = open_state()
     record = find_record(state, locate(path))
-    anew = record is not None and not os.path.isdir(record.venv / "sandbox" / "bin")
+    anew = record is not None and not has_originals(record.venv)
     if record is None or anew:
         if as_json:
             say_json({"venv": path, "wrapped": False})

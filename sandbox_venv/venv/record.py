@@ -95,6 +95,11 @@ class Record:
         return [os.fsencode(option) for option in self.options]
 
 
+def has_originals(venv: Path) -> bool:
+    """Tell whether a venv has the place of its originals: one that is plain, or was made anew, has none."""
+    return (venv / "sandbox" / "bin").is_dir()
+
+
 def encode_record(record: Record) -> bytes:
     """Return the text of a record."""
     data: dict[str, Any] = {"version": VERSION, **asdict(record)}

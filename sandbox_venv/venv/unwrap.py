@@ -17,7 +17,7 @@ from ..state import StateDir
 from . import files
 from .activate import strip_block
 from .inspect import is_script, locate
-from .record import RECORD, Found, Record, find_record
+from .record import RECORD, Found, Record, find_record, has_originals
 from .shims import remove_shims, shims_of
 from .tree import (
     FOUND,
@@ -211,7 +211,7 @@ def _record(state: StateDir, path: Path) -> Record:
     record = find_record(state, path)
     if record is not None:
         return record
-    if (path / "sandbox" / "bin").is_dir():
+    if has_originals(path):
         raise SandboxError(
             f"unwrap {str(path)!r}: the record of it in {str(state.root)!r} is lost",
             f"wrap it again, which makes a new one, then unwrap: sandbox-venv wrap {path}",

@@ -23,7 +23,7 @@ from .allowed import check_allowed
 from .draft import new_record, write_helpers
 from .inspect import inspect_venv, is_entry, is_script, locate
 from .launchers import MAX_LAUNCHER, launcher_text, looks_like_launcher
-from .record import Found, Record, find_record, write_record
+from .record import Found, Record, find_record, has_originals, write_record
 from .shared import unshare
 from .shims import place_shims
 from .tree import (
@@ -226,7 +226,7 @@ def take_in(record: Record, state: StateDir, waiting: Callable[[], None] | None 
     """
     with state.lock(record.folder, waiting=waiting):
         current = find_record(state, record.venv)
-        if current is None or not (record.venv / "sandbox" / "bin").is_dir():
+        if current is None or not has_originals(record.venv):
             return []
         try:
             return _take_in(current, state)
@@ -316,7 +316,7 @@ def _wrap(
     if project is None and old is not None:
         project = old.project
     project = Path(os.path.realpath(project)) if project else path.parent
-    info = inspect_venv(path, project=project, record=old if old and (path / "sandbox" / "bin").is_dir() else None)
+    info = inspect_venv(path, project=project, record=old if old and has_originals(path) else None)
     check_allowed(path, project, state)
     record = new_record(info, old, state, options, backend)
     made = [name for name in ("sandbox", "home", "cache") if not os.path.lexists(path / name)]
