@@ -101,6 +101,35 @@ class Lab:
         return self.venv.sandbox("run", "--venv", self.venv.path, "--session", session, "--", *words, **more)
 
 
+TAMPER = """
+import os
+
+def tamper(paths):
+    done = []
+    for path in paths:
+        folder = os.path.dirname(path)
+        for attempt in (lambda: open(path, "a").write("planted"), lambda: os.rename(path, path + "x"), lambda: os.unlink(path),
+                        lambda: os.rename(folder, folder + "-x"), lambda: os.rename(os.path.dirname(folder), folder + "-y")):
+            try:
+                attempt()
+                done.append(path)
+            except OSError:
+                pass
+    return done + plant(path for path in paths if "hooks" in path)
+
+def plant(paths):
+    done = []
+    for path in paths:
+        try:
+            open(os.path.dirname(path) + "/planted", "w").close()
+            done.append("new beside " + path)
+        except OSError:
+            pass
+    return done
+"""
+"""A beginning of attacks that change, replace or move files and the directories above, or put new ones beside hooks."""
+
+
 def load_attacks() -> dict[str, ModuleType]:
     """Return the attacks by name."""
     names = sorted(info.name for info in pkgutil.iter_modules(attacks.__path__))

@@ -1,6 +1,6 @@
 """Change what a read-only git configuration names: included files, a hooks directory, scripts for fsmonitor and filters."""
 
-from tests.escape.kit import Got, Lab
+from tests.escape.kit import TAMPER, Got, Lab
 
 FILES = (
     "gitconf/shared.cfg",
@@ -34,31 +34,17 @@ def setup(lab: Lab) -> list[str]:
     return [str(top / name) for name in FILES]
 
 
-ATTACK = """
-import os
-
+ATTACK = (
+    TAMPER
+    + """
 def attack():
-    done = []
-    for path in GIVEN:
-        folder = os.path.dirname(path)
-        for attempt in (lambda: open(path, "a").write("planted"), lambda: os.rename(path, path + "x"), lambda: os.unlink(path),
-                        lambda: os.rename(folder, folder + "x"), lambda: os.rename(os.path.dirname(folder), folder + "-y")):
-            try:
-                attempt()
-                done.append(path)
-            except OSError:
-                pass
-    try:
-        open(os.path.dirname(GIVEN[2]) + "/post-checkout", "w").close()
-        done.append("new hook")
-    except OSError:
-        pass
-    return done
+    return tamper(GIVEN)
 
 def twin():
     with open("by-indirection/source.py", "w") as file:
         return file.write("mine")
 """
+)
 
 
 def check(lab: Lab, got: Got) -> None:

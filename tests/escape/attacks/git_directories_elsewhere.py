@@ -1,6 +1,6 @@
 """Change the directory that git's own directory names as the common one: hooks and settings are there, whatever it is called."""
 
-from tests.escape.kit import Got, Lab
+from tests.escape.kit import TAMPER, Got, Lab
 
 FILES = (
     "bare/trees.git/config",
@@ -26,26 +26,17 @@ def setup(lab: Lab) -> list[str]:
     return [str(lab.project / name) for name in FILES]
 
 
-ATTACK = """
-import os
-
+ATTACK = (
+    TAMPER
+    + """
 def attack():
-    done = []
-    for path in GIVEN:
-        folder = os.path.dirname(path)
-        for attempt in (lambda: open(path, "a").write("planted"), lambda: ("hooks" in path or 1 / 0) and open(folder + "/planted", "w"), lambda: os.unlink(path),
-                        lambda: os.rename(folder, folder + "-x"), lambda: os.rename(os.path.dirname(folder), folder + "-y")):
-            try:
-                attempt()
-                done.append(path)
-            except (OSError, ZeroDivisionError):
-                pass
-    return done
+    return tamper(GIVEN)
 
 def twin():
     with open("bare/main/source.py", "w") as file:
         return file.write("mine")
 """
+)
 
 
 def check(lab: Lab, got: Got) -> None:

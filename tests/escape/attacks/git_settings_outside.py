@@ -1,6 +1,6 @@
 """Change what git's settings outside the project name in it: the user's own, and those of a repository above."""
 
-from tests.escape.kit import Got, Lab
+from tests.escape.kit import TAMPER, Got, Lab
 
 FILES = ("outside/hooks/pre-commit", "outside/more/monitor.sh", "outside/above/post-checkout", "outside/included.cfg")
 
@@ -17,31 +17,17 @@ def setup(lab: Lab) -> list[str]:
     return [str(lab.project / name) for name in FILES]
 
 
-ATTACK = """
-import os
-
+ATTACK = (
+    TAMPER
+    + """
 def attack():
-    done = []
-    for path in GIVEN:
-        folder = os.path.dirname(path)
-        for attempt in (lambda: open(path, "a").write("planted"), lambda: os.unlink(path), lambda: os.rename(folder, folder + "x")):
-            try:
-                attempt()
-                done.append(path)
-            except OSError:
-                pass
-    for name in ("hooks", "above"):
-        try:
-            open("outside/" + name + "/new", "w").close()
-            done.append("new hook")
-        except OSError:
-            pass
-    return done
+    return tamper(GIVEN) + plant(path for path in GIVEN if "/above/" in path)
 
 def twin():
     with open("outside/more/source.py", "w") as file:
         return file.write("mine")
 """
+)
 
 
 def check(lab: Lab, got: Got) -> None:
