@@ -70,13 +70,22 @@ def _files() -> dict[str, tuple[bytes, int]]:
     """Return what is copied: relative path to contents and mode."""
     files: dict[str, tuple[bytes, int]] = {}
     for source in [PACKAGE, *map(_find, DEPENDENCIES)]:
-        paths = [source] if source.is_file() else sorted(source.rglob("*"))
-        for path in paths:
-            relative = path.relative_to(source.parent)
-            if "__pycache__" in relative.parts or path.suffix == ".pyc" or not path.is_file():
-                continue
-            files[str(relative)] = (path.read_bytes(), 0o700 if os.access(path, os.X_OK) else 0o600)
+        start = len(str(source.parent)) + 1
+        for path in [str(source)] if source.is_file() else _below(str(source)):
+            with open(path, "rb") as file:
+                files[path[start:]] = (file.read(), 0o700 if os.access(path, os.X_OK) else 0o600)
     return files
+
+
+def _below(folder: str) -> Iterator[str]:
+    """Yield the files below a package's directory but byte code."""
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name != "__pycache__":
+                    yield from _below(entry.path)
+            elif not entry.name.endswith(".pyc") and entry.is_file():
+                yield entry.path
 
 
 def _digest(files: dict[str, tuple[bytes, int]]) -> str:
@@ -87,8 +96,40 @@ def _digest(files: dict[str, tuple[bytes, int]]) -> str:
     return total.hexdigest()[:20]
 
 
-def _byte_code(path: Path) -> Path:
-    return path.parent / "__pycache__" / f"{path.stem}.{sys.implementation.cache_tag}.pyc"
+def _byte_code(path: str) -> str:
+    folder, name = os.path.split(path)
+    return f"{folder}/__pycache__/{name.removesuffix('.py')}.{sys.implementation.cache_tag}.pyc"
+
+
+def _installed(source: str, data: bytes) -> bytes | None:
+    """Return the marshalled code that lies beside a module, which has ``data``; None where it is of another source.
+
+    Byte code says what it was made from as PEP 552 has it: by time and size, or by a hash.
+    """
+    try:
+        with open(_byte_code(source), "rb") as file:
+            head, code = file.read(16), file.read()
+            owner = os.fstat(file.fileno()).st_uid
+        status = os.stat(source)
+        stamp = int(status.st_mtime).to_bytes(8, "little")[:4] + len(data).to_bytes(4, "little")
+        kinds = (0, stamp), (3, importlib.util.source_hash(data))
+        heads = [importlib.util.MAGIC_NUMBER + kind.to_bytes(4, "little") + what for kind, what in kinds]
+        if head not in heads or (owner, len(data)) != (status.st_uid, status.st_size):
+            return None
+        marshal.loads(code)  # noqa: S302 - what this process may have been loaded from; is it whole?
+    except (OSError, ValueError, EOFError, TypeError):
+        return None
+    return code
+
+
+def _compiled(source: str, data: bytes, path: str) -> bytes:
+    """Return byte code of the copy at ``path`` as its file has it: of the kind that is not checked against the source.
+
+    What the installer compiled is taken over: compiling is most of what a first wrap does, and this very process runs
+    from that byte code, so it is as good as the source beside it. Python puts the copy's path in when it imports it.
+    """
+    code = _installed(source, data) or marshal.dumps(compile(data, path, "exec", dont_inherit=True, optimize=0))
+    return importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + importlib.util.source_hash(data) + code
 
 
 def _compile_hot(source: bytes, path: str) -> CodeType:
@@ -121,14 +162,11 @@ def _bundle(target: Path, files: dict[str, tuple[bytes, int]]) -> bytes:
 
 def _is_whole(target: Path, files: dict[str, tuple[bytes, int]]) -> bool:
     """Tell whether a copy is there as it was made: a power cut can leave empty files behind a rename."""
-    for name, (data, _) in files.items():
-        path = target / name
-        try:
-            if path.stat().st_size != len(data) or (path.suffix == ".py" and _byte_code(path).stat().st_size <= 16):
-                return False
-        except OSError:
-            return False
     try:
+        for name, (data, _) in files.items():
+            path = f"{target}/{name}"
+            if os.stat(path).st_size != len(data) or (name.endswith(".py") and os.stat(_byte_code(path)).st_size <= 16):
+                return False
         return (target / BUNDLE).stat().st_size > 4
     except OSError:
         return False
@@ -136,19 +174,26 @@ def _is_whole(target: Path, files: dict[str, tuple[bytes, int]]) -> bool:
 
 def _build(folder: Path, target: Path, files: dict[str, tuple[bytes, int]]) -> None:
     """Write the copy to ``folder``, with byte code that names ``target``."""
-    import py_compile
-
+    parents = {source.stem: source.parent for source in (PACKAGE, *map(_find, DEPENDENCIES))}
     for name, (data, mode) in files.items():
-        path = folder / name
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.write_bytes(data)
-        path.chmod(mode)
-        if path.suffix == ".py":
-            py_compile.compile(
-                str(path), str(_byte_code(path)), str(target / name), doraise=True, optimize=0,
-                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-            )  # fmt: skip
+        path = f"{folder}/{name}"
+        _write(path, data, mode)
+        if name.endswith(".py"):
+            source = f"{parents[name.partition('/')[0].removesuffix('.py')]}/{name}"
+            _write(_byte_code(path), _compiled(source, data, f"{target}/{name}"), 0o600)
     (folder / BUNDLE).write_bytes(_bundle(target, files))
+
+
+def _write(path: str, data: bytes, mode: int) -> None:
+    top, missing = os.path.dirname(path), []
+    while not os.path.isdir(top):
+        missing.append(top)
+        top = os.path.dirname(top)
+    for folder in reversed(missing):
+        os.mkdir(folder, 0o700)
+    with open(path, "xb") as file:
+        os.fchmod(file.fileno(), mode)
+        file.write(data)
 
 
 def install(state: StateDir) -> Path:
@@ -161,15 +206,13 @@ def install(state: StateDir) -> Path:
     target = state.root / "code" / _digest(files)
     if _is_whole(target, files):
         return target
-    import py_compile  # a start that compiles its plan imports this module and never comes here
-
     folder = state.make(state.root / "code") / f".tmp-{os.urandom(8).hex()}"
     try:
         folder.mkdir(mode=0o700)
         _build(folder, target, files)
         if not _is_whole(target, files):
             _replace(folder, target)
-    except (OSError, py_compile.PyCompileError) as error:
+    except (OSError, SyntaxError) as error:
         from .state import state_hint
 
         number = error.errno if isinstance(error, OSError) else None

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import multiprocessing
 import os
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from sandbox_venv import toolcode
 from sandbox_venv.errors import SandboxError
 from sandbox_venv.state import StateDir, id_of, open_state, user_home
 from tests.harness import IS_ROOT
@@ -178,92 +174,6 @@ def test_waiting_is_told_once_and_shared_locks_share(state: StateDir) -> None:
         assert not done.is_set()
     thread.join(10)
     assert done.is_set()
-
-
-def test_copy_of_the_tool_runs_alone_from_byte_code(state: StateDir, tmp_path: Path) -> None:
-    code = state.install_code()
-    assert code.parent == state.root / "code"
-    assert state.install_code() == code
-    check = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import sandbox_venv.cli, sandbox_venv.plan.build;"
-        "import elftools, dotenv;"
-        "import importlib.util; spec = importlib.util.find_spec('pyseccomp');"
-        "print(sandbox_venv.cli.__file__, sandbox_venv.cli.__cached__, spec.origin)"
-    )
-    base = toolcode.tool_interpreter()
-    done = subprocess.run([base, "-ISB", "-c", check, code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert all(item.startswith(str(code)) for item in done.stdout.split())
-    cached = Path(done.stdout.split()[1])
-    assert int.from_bytes(cached.read_bytes()[4:8], "little") == 1, "hash-based, unchecked (PEP 552)"
-    assert not list(code.parent.glob(".tmp*"))
-
-
-def test_damaged_copy_is_made_anew(state: StateDir) -> None:
-    code = state.install_code()
-    (code / "sandbox_venv" / "errors.py").write_bytes(b"")
-    (code / "dotenv" / "main.py").unlink()
-    assert state.install_code() == code
-    assert b"SandboxError" in (code / "sandbox_venv" / "errors.py").read_bytes()
-    assert (code / "dotenv" / "main.py").exists()
-
-
-def test_other_contents_are_another_copy(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
-    code = state.install_code()
-    monkeypatch.setattr(toolcode, "__version__", "0.0.0+other")
-    assert state.install_code() != code
-
-
-def test_copies_that_nothing_names_any_more_are_removed(state: StateDir, tmp_path: Path) -> None:
-    names = ["in-a-record", "in-a-plan", "on-a-command-line", "in-an-executable", "nowhere", "nowhere-but-young"]
-    copies = [state.make(state.root / "code" / name) for name in names]
-    for copy in copies[:-1]:
-        os.utime(copy, (0, 0))
-    state.write_atomic(state.registry_dir / "1" / "record.json", b'{"code": "/code/in-a-record"}')
-    state.write_atomic(state.root / "runs" / "2" / "run.plan", b"\0/code/in-a-plan\0")
-    sleep = Path("/bin/sleep").read_bytes()
-    assert len(sleep) < toolcode.MAX_LAUNCHER
-    (tmp_path / "launcher").write_bytes(sleep + b"/code/in-an-executable\0")
-    (tmp_path / "launcher").chmod(0o755)
-    (tmp_path / "stub").write_text("import time; time.sleep(60)")
-    current = state.root / "code" / "current"
-    python = [sys.executable, "-IS"]
-    with contextlib.ExitStack() as stack:
-        running = [
-            subprocess.Popen([*python, tmp_path / "stub"]),
-            subprocess.Popen([*python, "-c", "import time; time.sleep(60) # on-a-command-line"]),
-            subprocess.Popen([tmp_path / "launcher", "60"]),
-        ]
-        for process in running:
-            stack.callback(end, process)
-        (tmp_path / "launcher").unlink()
-        ids = [str(process.pid) for process in running]
-        toolcode.collect(state, current, ids)
-        assert all(copy.exists() for copy in copies), "a launcher runs of which nothing is known"
-        end(running[0])
-        toolcode.collect(state, current, ids)
-        assert [copy.name for copy in copies if copy.exists()] == [name for name in names if name != "nowhere"]
-    toolcode.collect(state, current, ids)
-    assert [copy.name for copy in copies if copy.exists()] == ["in-a-record", "in-a-plan", "nowhere-but-young"]
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    process.wait()
-
-
-def test_module_planted_in_the_current_directory_is_not_copied(
-    state: StateDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "dotenv.py").write_text("evil = 1")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", ["", str(tmp_path), *sys.path])
-    assert not (state.install_code() / "dotenv.py").exists()
-
-
-def test_missing_dependency_is_named(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(toolcode, "_search_path", list)
-    with pytest.raises(SandboxError, match="pyelftools isn't installed"):
-        state.install_code()
 
 
 def test_registry_lists_records_and_refuses_a_damaged_one(state: StateDir) -> None:
