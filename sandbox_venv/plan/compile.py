@@ -16,7 +16,7 @@ from .basics import Line, Request, environment_rules, set_up_lines
 from .expose import is_below
 from .gitconfig import named_files
 from .layout import Layout, add_home, add_pins, add_venv, session_subject
-from .options import Operation
+from .options import Operation, cut_options
 from .portal import portal_meta
 from .protected import CLOSED, find_nested
 from .subject import Subject
@@ -211,7 +211,7 @@ def compile_plan(
     tail: list[Line] = [(("--remount-ro", pin), "closes the pin") for pin in layout.pins]
     if not bottom:
         tail.append((("--remount-ro", "/"), "nothing can be put beside the mounts"))
-    tail += [((flag,), "your option") for flag in request.user.flags]
+    tail += [(words, "your option") for words in cut_options(request.user.flags, where="flags")]
     check_trust(subject, layout, [line[0] for line in lines])
     plan = Plan([b""] * SECTIONS)
     plan.base = [os.fsencode(word) for words, _ in lines for word in words]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ..errors import SandboxError, nearest
 from ..policy.presets import check_names
 from .limits import parse_rlimit
+from .values import check_option
 
 BINDS = {
     "--bind": "rw", "--bind-try": "rw-try", "--ro-bind": "ro", "--ro-bind-try": "ro-try",
@@ -196,6 +197,7 @@ def sort_options(words: list[str], *, where: str, stored: bool = False) -> UserO
             raise SandboxError(
                 f"read options ({where}): {name} names a descriptor of one call", "give it in $BWRAP_ARGS of that call"
             )
+        check_option(option, prefix, where)
         if name in PREFIXES:
             prefix += option
         elif name in MOUNTS:
@@ -236,8 +238,6 @@ def _sort_flag(found: UserOptions, option: tuple[str, ...]) -> None:
     elif name == "--allow":
         found.allow |= set(option[1].split(","))
     elif name == "--keep-fd":
-        if not option[1].isdigit():
-            raise SandboxError(f"read options: --keep-fd takes a number, not {option[1]!r}", HINT)
         found.keep_fds.append(int(option[1]))
     elif name == "--unshare-all":
         found.flags.append("--unshare-net")  # all the others are unshared anyway

@@ -55,7 +55,20 @@ def test_a_filter_of_the_users_stacks_on_ours():
         ("--as-pid-1", "is not taken here"),
         ("--args 3", "is not taken here"),
         ("--exec-label x", "SELinux"),
-        ("--keep-fd x", "takes a number"),
+        ("--keep-fd x", "--keep-fd: Invalid fd: x"),
+        ("--file 9x /x", "--file: Invalid fd: 9x"),
+        ("--uid me", "--uid: Invalid uid: me"),
+        ("--gid -5", "--gid: Invalid gid: -5"),
+        ("--cap-add cap_nosuch", "unknown cap: cap_nosuch"),
+        ("--cap-drop nosuch", "unknown cap: nosuch"),
+        ("--perms 99 --tmpfs /x", "--perms takes an octal argument"),
+        ("--chmod 9z /x", "--chmod takes an octal argument"),
+        ("--size 0 --tmpfs /x", "--size takes a non-zero number"),
+        ("--size 1K --tmpfs /x", "--size takes a non-zero number"),
+        (f"--hostname {'x' * 65}", "a host name has 1 to 64 bytes"),
+        ("--setenv A=B x", "a variable's name"),
+        ("--unsetenv A=B", "a variable's name"),
+        ("--tmp-overlay /x", "needs a layer"),
     ],
 )
 def test_a_mistake_is_one_clear_line(text, match):
@@ -63,6 +76,11 @@ def test_a_mistake_is_one_clear_line(text, match):
         sorted_options(text)
     assert caught.value.status == 125
     assert "\n" not in caught.value.message
+
+
+def test_values_that_a_start_takes_are_taken():
+    text = "--uid 0 --gid 0 --cap-add ALL --cap-drop CAP_KILL --hostname x --size 0x1000 --perms 1777 --tmpfs /x"
+    assert sorted_options(f"{text} --overlay-src /a --tmp-overlay /b --setenv A b=c --keep-fd 9").keep_fds == [9]
 
 
 def test_the_nearest_option_is_the_hint():
