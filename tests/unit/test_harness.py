@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
-from tests.harness import CTRL_C, Terminal, User, plant_secrets, run_as, spawn_as
+from tests.harness import (
+    CTRL_C,
+    Terminal,
+    Tool,
+    User,
+    make_project,
+    plant_secrets,
+    remove_tree,
+    run_as,
+    spawn_as,
+    system_python,
+)
 
 
 def test_program_runs_as_the_user_in_an_empty_home(user: User) -> None:
@@ -65,3 +77,21 @@ def test_secrets_are_the_users_alone(user: User) -> None:
 def test_ordinary_user_has_no_groups_and_no_capabilities(ordinary_user: User) -> None:
     done = run_as(ordinary_user, ["sh", "-c", "id -G; grep CapEff /proc/self/status"]).check()
     assert done.stdout.split() == [str(ordinary_user.gid), "CapEff:", "0" * 16]
+
+
+def test_copied_venv_is_what_python_makes_there(tool: Tool, user: User) -> None:
+    path = make_project(tool, user, "native", first=True).path
+    copied = contents(path)
+    remove_tree(path)
+    run_as(user, [system_python(), "-m", "venv", "--without-pip", path]).check()
+    assert copied == contents(path)
+
+
+def contents(top: Path) -> dict[str, object]:
+    """Return what is below a directory: owner, mode, and text or target."""
+    found: dict[str, object] = {}
+    for path in top.rglob("*"):
+        status = path.lstat()
+        text = os.readlink(path) if path.is_symlink() else path.read_text() if path.is_file() else ""
+        found[str(path.relative_to(top))] = status.st_uid, status.st_gid, status.st_mode, text
+    return found
