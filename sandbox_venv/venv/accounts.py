@@ -1,4 +1,4 @@
-"""The files mounted over /etc/passwd and /etc/group: this user, nobody, and the groups that programs look up."""
+"""The files mounted over /etc/passwd and /etc/group: this user, root, nobody, and the groups that programs look up."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 USER = "user"
 GROUPS = (
-    "nogroup", "adm", "sudo", "audio", "dip", "video", "plugdev", "staff", "users", "netdev", "scanner",
+    "root", "nogroup", "adm", "sudo", "audio", "dip", "video", "plugdev", "staff", "users", "netdev", "scanner",
     "bluetooth", "lpadmin",
 )  # fmt: skip
 
@@ -20,13 +20,18 @@ def _field(text: str) -> str:
 
 
 def passwd_text(home: Path) -> bytes:
-    """Return the passwd file: no full name, no password, the login name that the host has."""
+    """Return the passwd file: no full name, no password, the login name that the host has.
+
+    Root is there for what writes its name (tarfile's `uname`), nobody as the owner of what isn't this user's.
+    """
     try:
         entry = pwd.getpwuid(os.getuid())
         name, shell = entry.pw_name, entry.pw_shell or "/bin/sh"
     except KeyError:
         name, shell = USER, "/bin/sh"
     lines = [f"{_field(name)}:x:{os.getuid()}:{os.getgid()}::{_field(str(home))}:{_field(shell)}"]
+    if os.getuid() != 0:
+        lines.append("root:x:0:0::/root:/usr/sbin/nologin")
     try:
         nobody = pwd.getpwnam("nobody")
         uid, gid = nobody.pw_uid, nobody.pw_gid

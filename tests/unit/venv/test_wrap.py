@@ -388,4 +388,13 @@ def test_account_files_hold_this_user_and_no_full_names() -> None:
     assert lines[0][0] == pwd.getpwuid(os.getuid()).pw_name
     groups = dict(line.split(":x:") for line in group_text().decode().splitlines())
     assert groups[grp.getgrgid(os.getgid()).gr_name] == f"{os.getgid()}:"
+    assert groups["root"] == "0:"
     assert all(grp.getgrnam(name).gr_gid == int(number[:-1]) for name, number in groups.items())
+
+
+@pytest.mark.parametrize(("uid", "names"), [(0, ["root", "nobody"]), (4_000_000_000, ["user", "root", "nobody"])])
+def test_accounts_are_the_users_own_root_and_nobody(
+    monkeypatch: pytest.MonkeyPatch, uid: int, names: list[str]
+) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: uid)
+    assert [line.split(":")[0] for line in passwd_text(Path("/h")).decode().splitlines()] == names
