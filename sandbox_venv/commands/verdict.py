@@ -19,6 +19,7 @@ OWN = {
     "--dir": "an empty directory",
 }
 MOST_LINKS = 40
+MOST_NAMES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +27,13 @@ class Verdict:
     """What becomes of a path inside.
 
     Attributes:
-        access: ``read-write``, ``read-only``, ``private``, ``hidden`` or ``absent``.
+        access: ``read-write``, ``read-only``, ``private``, ``hidden``, ``partial`` (a directory in which only what is
+            mounted below it is shown) or ``absent``.
         rule: the deciding option or slot, as ``explain`` shows it; "" where none shows the path.
         why: the reason it has in the plan.
         shows: what is found there, where that is not the host's file of the same name.
         path: the path after the links that the plan makes.
+        mount: where the deciding mount lies, "" where there is none.
         notes: what else is worth knowing.
     """
 
@@ -39,6 +42,7 @@ class Verdict:
     why: str
     shows: str
     path: str
+    mount: str
     notes: tuple[str, ...] = ()
 
 
@@ -85,4 +89,19 @@ def judge(path: str, compiled: Compiled) -> Verdict:
                 access, shows = "hidden", "nothing: it reads as empty"
         elif kind in OWN:
             access, rule, why, top, shows = "private", " ".join(words), reason, target, OWN[kind]
-    return Verdict(access, rule, why, shows, real, tuple(notes))
+    if access == "absent" and (below := shown_below(real, lines)):
+        access = "partial"
+        notes.append("in it: " + ", ".join(below[:MOST_NAMES]) + (", …" if len(below) > MOST_NAMES else ""))
+    return Verdict(access, rule, why, shows, real, top, tuple(notes))
+
+
+def shown_below(path: str, lines: Sequence[Line]) -> list[str]:
+    """Return the names in a directory that are there because something is mounted below it, sorted."""
+    head = path.rstrip("/") + "/"
+    found = set()
+    for line, _ in lines:
+        words = [word for word in line if word]
+        missing = words[0].endswith("-try") and not os.path.lexists(words[min(1, len(words) - 1)])
+        if not missing and words[0] != "--chmod" and words[-1].startswith(head):
+            found.add(words[-1][len(head) :].partition("/")[0])
+    return sorted(found)

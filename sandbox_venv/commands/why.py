@@ -4,110 +4,23 @@ from __future__ import annotations
 
 import copy
 import os
+import shlex
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 
 from ..errors import SandboxError, nearest
 from ..launch import environ
-from ..plan.expose import is_below
 from ..run import Asked, parse
+from .answer import Answer
 from .common import GREEN, RED, YELLOW, Opened, fold, open_plan, paint, say, say_json, take_flag
 from .filters import answer
-from .verdict import Verdict, judge
+from .why_path import why_path
 
 KINDS = ("lib", "env", "syscall")
 
 
-@dataclass(slots=True)
-class Answer:
-    """What ``why`` says.
-
-    Attributes:
-        asked: the question.
-        verdict: a word or two.
-        good: allowed (True), not (False), or in between (None).
-        rule: what decides.
-        details: further lines.
-        options: (what it does, how): what would change the verdict, shortest first.
-    """
-
-    asked: str
-    verdict: str
-    good: bool | None
-    rule: str
-    details: list[str] = field(default_factory=list)
-    options: list[tuple[str, str]] = field(default_factory=list)
-
-
-def quote(word: str) -> str:
-    """Return a path as it is typed among options."""
-    return f"'{word}'" if " " in word else word
-
-
-def try_options(asked: Asked, words: list[str], path: str, wanted: str) -> str:
-    """Return "" where the plan with ``words`` added gives ``path`` the access ``wanted``, else why it doesn't."""
-    other = copy.copy(asked)
-    other.options = [*asked.options, *words]
-    try:
-        found = judge(path, open_plan(other).compiled).access
-    except SandboxError as error:
-        return error.message
-    return "" if found == wanted else f"it would be {found}"
-
-
-ACCESS: dict[str, tuple[str, bool | None]] = {
-    "read-write": ("visible, writable", True),
-    "read-only": ("visible, read-only", None),
-    "private": ("the host's isn't visible", False),
-    "hidden": ("hidden", False),
-    "absent": ("not visible", False),
-}
-
-
-def changes_of(path: str, verdict: Verdict) -> list[tuple[str, list[str], str]]:
-    """Return (what it does, option, access then) for a path, the more cautious first."""
-    there = os.path.lexists(path)
-    options: list[tuple[str, list[str], str]] = []
-    own = verdict.access in ("absent", "private", "hidden") or bool(verdict.shows)
-    if there and own:
-        options.append(("show it, read-only", ["--ro-bind", path, path], "read-only"))
-    if there and (own or verdict.access == "read-only") and os.access(path, os.W_OK):
-        options.append(("make it writable", ["--bind", path, path], "read-write"))
-    if there and verdict.access == "read-write" and not verdict.shows:
-        options.append(("make it read-only", ["--ro-bind", path, path], "read-only"))
-    if verdict.access in ("read-write", "read-only") and os.path.isdir(path) and not verdict.shows:
-        options.append(("hide it", ["--tmpfs", path], "private"))
-    return options
-
-
-def why_path(path: str, asked: Asked, opened: Opened) -> Answer:
-    """Answer for a path."""
-    full = os.path.abspath(os.path.expanduser(path))
-    verdict = judge(full, opened.compiled)
-    text, good = ACCESS[verdict.access]
-    rule = f"{verdict.rule}  [{verdict.why}]" if verdict.rule else "no mount shows it, and what isn't shown isn't there"
-    result = Answer(full, text, good, rule, list(verdict.notes))
-    if verdict.shows and verdict.access != "hidden":
-        if verdict.access in ("read-only", "read-write"):
-            result.verdict, result.good = f"{verdict.access}, but not the host's", None
-        result.details.append(f"what is there inside: {verdict.shows}")
-    if not os.path.lexists(full):
-        result.details.append("on the host there is nothing of that name")
-    venv = opened.subject.venv
-    if venv and is_below(full, venv) and verdict.access == "read-only":
-        result.details.append("the venv is written by install sessions (pip, uv, …), and its bin/ holds the originals")
-        return result
-    for what, words, wanted in changes_of(full, verdict):
-        problem = try_options(asked, words, full, wanted)
-        if problem:
-            result.details.append(f"can't {what}: {problem}")
-        else:
-            result.options.append((what, " ".join(map(quote, words))))
-    return result
-
-
-def why_library(name: str, _: Asked, opened: Opened) -> Answer:
-    """Answer for a library by SONAME or file name."""
+def find_library(name: str, opened: Opened) -> Answer | None:
+    """Return the answer for a library that the plan shows or refuses, None where it says nothing of it."""
     closure = opened.compiled.system.closure
     for library in closure.libraries:
         names = {library.soname, *(os.path.basename(path) for path in (library.path, library.real, *library.links))}
@@ -128,12 +41,38 @@ def why_library(name: str, _: Asked, opened: Opened) -> Answer:
         for top, _folders, files in os.walk(folder):
             if name in files:
                 return Answer(name, "visible", True, "in the venv, which is shown whole", [f"{top}/{name}"])
+    return None
+
+
+def why_library(name: str, asked: Asked, opened: Opened) -> Answer:
+    """Answer for a library by SONAME or file name."""
+    found = find_library(name, opened)
+    if found:
+        return found
     rule = "nothing that is shown needs it (a program may open it by name only when it runs)"
-    return Answer(name, "not visible", False, rule, options=[("show it with what it needs", f"--lib {name}")])
+    result = Answer(name, "not visible", False, rule)
+    other = copy.copy(asked)
+    other.options = [*asked.options, "--lib", name]
+    try:
+        then = find_library(name, open_plan(other))
+    except SandboxError as error:
+        result.details.append(f"can't show it: {error.message}")
+        return result
+    if then is not None and then.good:
+        result.options.append(("show it with what it needs", f"--lib {shlex.quote(name)}"))
+        return result
+    result.details.append("on this machine no library is found by that name")
+    stem = name.partition(".so")[0] + ".so"
+    close = [library.soname for library in opened.compiled.system.closure.libraries if library.soname.startswith(stem)]
+    if close:
+        result.details.append(f"did you mean lib:{close[0]}?")
+    return result
 
 
 def why_variable(name: str, _: Asked, opened: Opened) -> Answer:
     """Answer for an environment variable, with its value in this process where it has one."""
+    if "=" in name or any(char.isspace() for char in name):
+        raise SandboxError(f"why env:{name}: no variable has such a name", "the name alone: sandbox-venv why env:HOME")
     key = os.fsencode(name)
     rules = opened.compiled.plan.env
     pairs = list(zip(rules[::2], rules[1::2], strict=True))
@@ -188,7 +127,8 @@ def why_call(name: str, _: Asked, opened: Opened) -> Answer:
     if number == lib.UNKNOWN:
         close = nearest(name, sorted(set(lib.known_names(library, arch, numbers))))
         raise SandboxError(
-            f"why syscall:{name}: there is no system call of that name", close and f"did you mean {close}?"
+            f"why syscall:{name}: there is no system call of that name",
+            f"did you mean {close}?" if close else "the names are those of syscalls(2)",
         )
     if number < 0:
         return Answer(name, "not on this machine", False, f"{machine} has no such call")
@@ -200,7 +140,7 @@ def why_call(name: str, _: Asked, opened: Opened) -> Answer:
     conditions = [item.why for item in _conditions() if item.call == name]
     result = Answer(name, verdict, verdict == "allowed", _call_rule(name, verdict), conditions)
     if conditions:
-        result.verdict, result.good = "allowed with some arguments", None
+        result.verdict, result.good, result.rule = "allowed with some arguments", None, "the arguments decide"
     groups = [group for group, optout in policy.optouts.items() if name in optout.allow]
     result.options = [(f"for {policy.optouts[group].why}", f"--allow {group}") for group in groups if not result.good]
     if not result.good and not groups:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness import BACKENDS, FEATURES, Tool, User, Venv, run_as, spawn_as
+from tests.harness import BACKENDS, FEATURES, Tool, User, Venv, make_project, run_as, spawn_as
 
 pytestmark = pytest.mark.e2e
 
@@ -28,16 +29,69 @@ def ask(venv: Venv, *words: str) -> Any:
     return json.loads(venv.sandbox(*words, "--json").check().stdout)
 
 
-def test_why_tells_what_a_session_then_shows(venv: Venv) -> None:
-    secret = venv.user.home / "secret.txt"
-    venv.user.write(secret, "s3cret")
-    answers = ask(venv, "why", str(secret), "app.py", ".venv", "/etc/hosts", "/etc/shadow")
-    assert [item["good"] for item in answers] == [None, True, None, None, False]
-    (what, option), *_ = answers[0]["options"]
-    assert what == "show it, read-only"
-    code = f"print(open({str(secret)!r}).read())"
-    assert venv.python(code).status != 0
-    assert venv.python(code, env={"BWRAP_ARGS": option}).check().stdout == "s3cret\n"
+LOOK = """
+import json, os, sys
+def look(path):
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return [status.st_dev, status.st_ino, os.access(path, os.W_OK)]
+print(json.dumps([look(path) for path in json.loads(sys.argv[1])]))
+"""
+"""What a session sees of paths: which file each one is, and whether it can be written."""
+
+GOOD = {"visible, writable": True, "visible, read-only": False}
+THEN = {"show it, read-only": False, "make it writable": True, "make it read-only": False, "hide it": None}
+"""What an option of ``why`` says: the host's file, writable or not; None: another."""
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_why_tells_what_a_session_shows_and_its_options_do_what_they_say(
+    tool: Tool, ordinary_user: User, backend: str
+) -> None:
+    tool.require(ordinary_user, *FEATURES[backend])
+    venv = make_project(tool, ordinary_user, backend)
+    venv.wrap().check()
+    home, project = venv.user.home, venv.project
+    names = ("secret.txt", "with space/f", "it's/f", ".ssh/id")
+    files = [*(home / name for name in names), *(project / name for name in ("app.py", "sub/x", ".git/config"))]
+    for path in files:
+        venv.user.write(path, "x")
+    (project / "link").symlink_to(home / "secret.txt")
+    (home / "dangling").symlink_to("/nonexistent")
+    asked = [*map(str, files), str(home / ".ssh"), str(home / "dangling"), "sub", "link", ".", ".venv", "new.txt"]
+    asked += [".venv/sandbox/bin", "/etc", "/etc/hosts", "/usr/bin", "/dev/null", "/proc/self", "/nonexistent/x"]
+    answers = {item["asked"]: item for item in ask(venv, "why", *asked)}
+
+    def look(*options: str) -> dict[str, Any]:
+        given = {"BWRAP_ARGS": "\n".join((*options, "")).strip()}
+        found = json.loads(venv.python(LOOK, json.dumps([*answers]), env=given).check().stdout)
+        return dict(zip(answers, found, strict=True))
+
+    def is_seen(path: str, found: Any, writable: bool | None) -> bool:
+        status = os.stat(path)
+        same = found is not None and tuple(found[:2]) == (status.st_dev, status.st_ino)
+        return not same if writable is None else same and found[2] is writable
+
+    for path, found in look().items():
+        if os.path.exists(path):
+            assert is_seen(path, found, GOOD.get(answers[path]["verdict"])), (path, answers[path], found)
+        else:
+            assert (found, answers[path]["options"]) == (None, []), path
+    for what, writable in THEN.items():
+        chosen = {
+            path: shlex.split(option)
+            for path, item in answers.items()
+            for title, option in map(tuple, item["options"])
+            if title == what and path not in (str(project), str(home / ".ssh"), "/etc", "/usr/bin")
+        }
+        assert chosen, what
+        seen = look(*(word for words in chosen.values() for word in words))
+        for path in chosen:
+            assert is_seen(path, seen[path], writable), (what, path, seen[path])
+    assert answers["/etc"]["verdict"] == answers["/usr/bin"]["verdict"] == "visible in part"
+    assert answers[f"{project}/link"]["details"][0] == f"a link leads to {home}/secret.txt, which decides"
 
 
 def test_why_answers_for_libraries_variables_and_calls(shared_venv: Venv) -> None:
@@ -46,8 +100,42 @@ def test_why_answers_for_libraries_variables_and_calls(shared_venv: Venv) -> Non
     found = [item["verdict"] for item in answers]
     assert found[:6] == ["visible", "not visible", "set", "isn't passed", "passed", "EPERM"]
     assert found[6:] == ["allowed", "allowed with some arguments", "ENOSYS"]
-    assert answers[1]["options"][0][1] == "--lib libnone.so.9"
+    assert (answers[1]["options"], answers[1]["details"]) == ([], ["on this machine no library is found by that name"])
     assert answers[5]["options"][0][1] == "--allow devel"
+
+
+VALUES = """
+import ctypes, json, os, sys
+ptrace = ctypes.CDLL(None, use_errno=True).ptrace(0, 0, None, None) == 0
+try:
+    library = bool(ctypes.CDLL("libpam.so.0"))
+except OSError:
+    library = False
+print(json.dumps([[os.environ.get(name) for name in sys.argv[1:]], ptrace, library]))
+"""
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_why_offers_for_variables_calls_and_libraries_works(
+    shared_venvs: Callable[[str, str], Venv], backend: str
+) -> None:
+    venv = shared_venvs("user", backend)
+    names = ["SOME_TOKEN", "PLAIN", "DISPLAY", "HOME", "LANG"]
+    outside = dict.fromkeys(names[:3], "outside")
+    asked = [*(f"env:{name}" for name in names), "syscall:ptrace", "lib:libpam.so.0"]
+    said = venv.sandbox("why", *asked, "--json", env=outside).check().stdout
+    answers = {item["asked"]: dict(map(tuple, item["options"])) for item in json.loads(said)}
+
+    def see(**env: str) -> list[Any]:
+        return list(json.loads(venv.python(VALUES, *names, env={**outside, **env}).check().stdout))
+
+    values, *others = see()
+    assert (values[:3], others) == ([None] * 3, [False, False])
+    passed = [answers[name]["pass it, this call"].partition("=")[2].strip('"') for name in names[:3]]
+    assert see(SANDBOX_ENV=" ".join(passed))[0][:3] == ["outside"] * 3
+    chosen = [answers[name].get("set it") or answers[name]["another value"] for name in names[:4]]
+    chosen += [list(answers[name].values())[-1] for name in ("LANG", "ptrace", "libpam.so.0")]
+    assert see(BWRAP_ARGS=" ".join(chosen), LANG="C.UTF-8") == [[*["VALUE"] * 4, None], True, True]
 
 
 def test_explain_says_of_each_library_who_needs_it(shared_venv: Venv) -> None:
