@@ -36,6 +36,25 @@ static size_t keep(const struct session *session, struct kept *kept, size_t coun
 	return count + 1;
 }
 
+/* Mount the ready-made root, with what of the host it shows, for bwrap to bind as a whole: plan/merged.py says why. */
+static void merge_root(const struct session *session)
+{
+	struct list records = session->plan.section[RECORDS];
+	long root = need(sys6(NR_open_tree, AT_FDCWD, SYS_ARG(session->skeleton), CLONE_TREE, 0, 0, 0));
+	for (const char *what; (what = next(&records));) {
+		const char *a = next(&records), *b = next(&records);
+		if (*what == '/') {
+			long place = need(open_plain(b, O_PATH));
+			need(move(root, place, ""));
+			sys(close, place);
+		} else if (*what == 'b') {
+			attach_group(session, a, root, b);
+		}
+	}
+	need(mount_setattr(root, AT_RECURSIVE, READ_ONLY, MS_PRIVATE));
+	sys(close, root);
+}
+
 /* In the new mount namespace, make read-only all that the sandbox may not write: launch/shelter.py says why. */
 static void take_shelter(const struct session *session)
 {
@@ -61,6 +80,8 @@ static void take_shelter(const struct session *session)
 		sys(close, kept[at].tree);
 	}
 	sys(close, root);
+	if (session->skeleton)
+		merge_root(session);
 }
 
 /* Mount points on the host, which are made before they are read-only. */

@@ -77,6 +77,9 @@ static void read_plan(void)
 		session.bwrap = path;
 	else
 		python();
+	const char *second = next(&records);
+	if (session.bwrap && second && !strcmp(second, "/"))
+		session.skeleton = next(&records);
 	session.has_shelter = session.bwrap && strchr(session.letters, 's');
 }
 

@@ -82,7 +82,10 @@ void remount_read_only(const struct session *session, long root, const char *tar
 void attach_group(const struct session *session, const char *source, long root, const char *target)
 {
 	static long first, last = -2;
-	long tree = need(sys6(NR_open_tree, AT_FDCWD, SYS_ARG(source), CLONE_TREE, 0, 0, 0));
+	long tree = sys6(NR_open_tree, AT_FDCWD, SYS_ARG(source), CLONE_TREE, 0, 0, 0);
+	if (tree == -ERR_NOENT) /* removed since the plan was compiled: the options say --ro-bind-try */
+		return;
+	need(tree);
 	need(move(tree, root, target));
 	if (tree != last + 1)
 		first = tree;

@@ -59,7 +59,9 @@ int words_fill(struct words *words, const struct plan *plan, const char *cwd, wo
 	for (const char *what; (what = next(&records));) {
 		const char *a = next(&records), *b = next(&records);
 		switch (*what) {
-		case '|': /* the first, and what is kept writable for bwrap: not for its list */
+		case '|': /* the first, and what is done before bwrap starts: not for its list */
+		case '/':
+		case 'b':
 		case 'v':
 			break;
 		case 'B':
@@ -68,6 +70,7 @@ int words_fill(struct words *words, const struct plan *plan, const char *cwd, wo
 		case 'T':
 			add_bytes(words, tail.at, (size_t)(tail.end - tail.at));
 			break;
+		case 'R':
 		case '=':
 			words_add(words, a);
 			if (*b)

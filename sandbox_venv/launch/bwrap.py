@@ -75,8 +75,32 @@ def start_guard(status_fd: int) -> int:
         os._exit(0)
 
 
-def spawn(plan: Plan, options: Sequence[bytes], config: Config, descriptors: Sequence[int]) -> tuple[int, int, int]:
+def lock_root(plan: Plan) -> bool:
+    """Hold the ready-made root that a plan names, till this process ends; tell whether there is one."""
+    if plan.records[3:4] != [b"/"]:
+        return False
+    from . import linux
+
+    try:
+        linux.lock_shared(os.open(plan.records[4], os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC))
+    except OSError:  # a newer plan has another: it is gone, or being removed
+        return False
+    return True
+
+
+def merged_options(plan: Plan) -> list[bytes]:
+    """Return what bwrap is told in the place of BASE where the ready-made root is mounted before it starts."""
+    records = plan.records
+    words = [pair for what, *pair in zip(records[::3], records[1::3], records[2::3]) if what == b"R"]
+    return [word for pair in words for word in pair if word]
+
+
+def spawn(
+    plan: Plan, options: Sequence[bytes], config: Config, descriptors: Sequence[int], *, merged: bool
+) -> tuple[int, int, int]:
     """Start the sandbox; return our child's pid, init's (0 where bwrap ended before it had one), the guard's leash.
+
+    ``merged``: the options begin with `merged_options`.
 
     All signals are blocked when this is called, and stay blocked in bwrap: the terminal's signals are for the
     program alone.
@@ -90,7 +114,7 @@ def spawn(plan: Plan, options: Sequence[bytes], config: Config, descriptors: Seq
             if b"shelter" in plan.meta:
                 from . import shelter
 
-                shelter.enter(options)
+                shelter.enter(options, plan.records if merged else ())
             for fd in passed:
                 os.set_inheritable(fd, True)
             os.execve(argv[0], argv, {})

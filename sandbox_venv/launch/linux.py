@@ -15,7 +15,7 @@ from .inside.system import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 AT_FDCWD = -100  # linux/fcntl.h
 AT_EMPTY_PATH = 0x1000
@@ -38,6 +38,7 @@ CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 SIGCHLD = 17  # signal(7); equal on x86_64 and aarch64
 SIGKILL = 9
+MOST_DESCRIPTORS = 64  # left open while mounts are made, so that it works under `ulimit -n 100`
 
 MS_RDONLY = 1  # linux/mount.h
 MS_NOSUID = 2
@@ -57,6 +58,7 @@ MOVE_MOUNT_T_EMPTY_PATH = 0x40
 MOUNT_ATTR_RDONLY = 0x1
 MOUNT_ATTR_NOSUID = 0x2
 MOUNT_ATTR_NODEV = 0x4
+READ_ONLY = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PR_SET_DUMPABLE = 4
@@ -215,6 +217,25 @@ def mount_setattr(fd: int, flags: int, attr_set: int, propagation: int = 0) -> N
     attributes = u64(attr_set, 0, propagation, 0)
     if _mount_setattr(NR_mount_setattr, fd, b"", flags | AT_EMPTY_PATH, attributes, 32) < 0:
         raise failure()
+
+
+def mount_group(root: int, sources: Sequence[bytes], targets: Sequence[bytes]) -> None:
+    """Attach copies of the trees at ``sources`` at ``targets`` below ``root``, and make all that is there read-only.
+
+    A source that is gone is left out: it has been removed since the plan was compiled.
+    """
+    flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE
+    for source, target in zip(sources, targets):
+        tree = _dirfd_path(NR_open_tree, AT_FDCWD, source, flags)
+        if tree < 0:
+            if get_errno() == 2:  # ENOENT
+                continue
+            raise failure(source)
+        if _move_mount(NR_move_mount, tree, b"", root, target, MOVE_MOUNT_F_EMPTY_PATH) < 0:
+            raise failure(target)
+        if tree >= MOST_DESCRIPTORS:  # the others are closed with one call at the end
+            os.close(tree)
+    mount_setattr(root, AT_RECURSIVE, READ_ONLY, MS_PRIVATE)
 
 
 def pidfd_open(pid: int) -> int:

@@ -122,6 +122,7 @@ class Session:
         self.path_first = path_first
         self.closed = standard_descriptors()
         self.proxy: Proxy | None = None
+        self.merged = False
 
     def environment(self) -> list[bytes]:
         """Return the program's environment as NAME=VALUE."""
@@ -153,13 +154,18 @@ class Session:
         named = self.plan.meta.get(b"keep-fd", b"").split()
         return named + listen_descriptors(self.env)
 
-    def options(self) -> list[bytes]:
-        """Return the whole list of bubblewrap options; opens the slots' sources."""
+    def options(self, *, whole: bool = True) -> list[bytes]:
+        """Return the list of bubblewrap options; opens the slots' sources.
+
+        ``whole``: with all of BASE, even where a ready-made root could take its place; else `merged` says what it is.
+        """
         try:
             self._fill_slots()
         except slots.TooManyError:
             self._compile_again()
+        known = len(self.slots.options)
         closing = outside.add(self.plan, self.slots, self.argv, self.cwd)
+        brought = self.slots.options[known:]
         if b"env-files" in self.plan.meta:
             from . import desktop
 
@@ -168,7 +174,13 @@ class Session:
             from . import portal
 
             self.proxy = portal.add(self.plan, self.slots, self.env)
-        return self.plan.base + self.slots.options + closing + self.plan.tail
+        base = self.plan.base
+        if not whole and (not brought or (brought == [b"--dir", self.cwd] and outside.can_make(self.plan, self.cwd))):
+            from . import bwrap
+
+            self.merged = bwrap.lock_root(self.plan)
+            base = bwrap.merged_options(self.plan) if self.merged else base
+        return base + self.slots.options + closing + self.plan.tail
 
     def new_slots(self) -> slots.Slots:
         """Return slots that nothing is in yet."""
@@ -238,7 +250,7 @@ class Session:
         folder = b""
         if brought.options:  # what the call brings along is no part of the records, but for its directory in /tmp
             folder = self.cwd
-            if brought.options != [b"--dir", folder] or not recorded.can_make(self.plan, folder):
+            if brought.options != [b"--dir", folder] or not outside.can_make(self.plan, folder):
                 return -1
         pipes = open_pipes()
         reader, writer = os.pipe()
@@ -254,7 +266,7 @@ class Session:
     def run_options(self, *, announce: bool) -> int:
         """Start by the plan's options."""
         try:
-            options = self.options()
+            options = self.options(whole=announce)
         except OSError as error:
             name = error.filename if isinstance(error.filename, bytes) else b"?"
             line = b"open %s: %s" % (name, (error.strerror or "").encode())
@@ -269,7 +281,7 @@ class Session:
             from . import bwrap
 
             passed = [*self.slots.descriptors, *[int(fd) for fd in config.keep]]
-            pid, init_pid, leash = bwrap.spawn(self.plan, options, config, passed)
+            pid, init_pid, leash = bwrap.spawn(self.plan, options, config, passed, merged=self.merged)
         else:
             from . import direct
 

@@ -142,6 +142,13 @@ def make_folders(plan: Plan, filled: Slots, folders: list[bytes]) -> list[bytes]
     return closing
 
 
+def can_make(plan: Plan, folder: bytes) -> bool:
+    """Tell whether a directory lies in the session's own /tmp, with no link in it that could lead elsewhere."""
+    kinds, targets = plan.records[::3], plan.records[2::3]
+    own = b"c" in kinds or ((b"t", b"tmp") in zip(kinds, targets) and b"l" not in kinds)
+    return own and folder[:5] == b"/tmp/" and not (folder + b"/").startswith(plan.meta[b"home"] + b"/")
+
+
 def find_probe(argv: list[bytes]) -> bytes:
     """Return the directory that uv's question to an interpreter imports from, b"" where this is none.
 

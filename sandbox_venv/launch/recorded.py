@@ -22,14 +22,13 @@ if TYPE_CHECKING:
     from .inside.config import Config
     from .planfile import Plan
 
-READ_ONLY = linux.MOUNT_ATTR_RDONLY | linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV
+READ_ONLY = linux.READ_ONLY
 READ_WRITE = linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV
 WITH_DEVICES = linux.MOUNT_ATTR_NOSUID
 NAMESPACES = (
     linux.CLONE_NEWUSER | linux.CLONE_NEWNS | linux.CLONE_NEWPID | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS
 )  # those that plan/records.py takes for granted
 S_IFREG = 0o100000  # inode(7)
-MOST_DESCRIPTORS = 64  # so that it works under `ulimit -n 100`
 
 _INSIDE = linux.RESOLVE_IN_ROOT | linux.RESOLVE_NO_SYMLINKS | linux.RESOLVE_NO_MAGICLINKS
 _CLONE = linux.OPEN_TREE_CLONE | linux.OPEN_TREE_CLOEXEC | linux.AT_RECURSIVE
@@ -39,20 +38,13 @@ class Unfit(Exception):
     """A record that isn't known, or something that is no longer what it was."""
 
 
-def can_make(plan: Plan, folder: bytes) -> bool:
-    """Tell whether a directory lies in the session's own /tmp, with no link in it that could lead elsewhere."""
-    records = plan.records
-    own = (b"t", b"tmp") in zip(records[::3], records[2::3]) and b"l" not in records[::3]
-    return own and folder[:5] == b"/tmp/" and not (folder + b"/").startswith(plan.meta[b"home"] + b"/")
-
-
 def start(plan: Plan, protected: Sequence[bytes], folder: bytes, config: Config, pipes: Sequence[int]) -> int:
     """Start a child that makes the root which the plan's records say, and is init; return its pid.
 
     Args:
         plan: one with records.
         protected: options for the protected names, ``--bind-fd`` or ``--ro-bind-fd``, descriptor, target in turn.
-        folder: a directory that is made besides (see `can_make`), b"" for none.
+        folder: a directory that is made besides (see `outside.can_make`), b"" for none.
         config: for init.
         pipes: those that stay open in it, besides what ``config`` names.
 
@@ -149,13 +141,8 @@ class Root:
         self.fd = root = linux.open_tree(linux.AT_FDCWD, records[1], _CLONE)
         linux.move_mount(root, linux.AT_FDCWD, b"/")
         os.fchdir(root)
-        group = records.index(b"s", 3)
-        for source, target in zip(records[4:group:3], records[5:group:3]):
-            tree = linux.open_tree(linux.AT_FDCWD, source, _CLONE)
-            linux.move_mount(tree, root, target)
-            if tree >= MOST_DESCRIPTORS:  # the others are closed with one call at the end
-                os.close(tree)
-        linux.mount_setattr(root, linux.AT_RECURSIVE, READ_ONLY, linux.MS_PRIVATE)
+        group = 3 * records[::3].index(b"s")
+        linux.mount_group(root, records[4:group:3], records[5:group:3])
         for what, first, second in zip(records[group + 3 :: 3], records[group + 4 :: 3], records[group + 5 :: 3]):
             self.execute(what, first, second)
         self.make_folder()

@@ -1,7 +1,7 @@
-"""A mount namespace for a bwrap before 0.12, in which only what its sandbox may write is writable.
+"""A mount namespace for bwrap, in which only what its sandbox may write is writable, and its root is ready-made.
 
-Such a bwrap looks mount points up by their paths (CVE-2026-87766): a session that runs at the same time can swap a
-directory for a link, and have directories and files made wherever the link leads. Here all that it could lead to is
+A bwrap before 0.12 looks mount points up by their paths (CVE-2026-87766): a session that runs at the same time can swap
+a directory for a link, and have directories and files made wherever the link leads. Here all that it could lead to is
 read-only, and no descriptor leads out: neither bwrap's own of /proc, since it opens that here, nor ours, which are
 opened anew.
 """
@@ -37,8 +37,27 @@ def outermost(paths: Iterator[bytes]) -> list[bytes]:
     return found
 
 
-def enter(options: Sequence[bytes]) -> None:
+def mount_root(records: Sequence[bytes]) -> None:
+    """Mount the ready-made root with what of the host it shows, where the options have it (``plan/merged.py``).
+
+    Args:
+        records: ``plan/bwrap_records.py``, with a skeleton.
+    """
+    root = linux.open_tree(linux.AT_FDCWD, records[4], CLONE)
+    place = slots.open_path(records[5])
+    linux.move_mount(root, place, b"")
+    os.close(place)
+    group = 3 * records[::3].index(b"R")
+    linux.mount_group(root, records[7:group:3], records[8:group:3])
+    os.close(root)
+
+
+def enter(options: Sequence[bytes], records: Sequence[bytes]) -> None:
     """Enter the namespace, and open the descriptors that the options bind anew in it, under the same numbers.
+
+    Args:
+        options: bubblewrap's.
+        records: for `mount_root`; none where the options say all.
 
     Raises:
         OSError: a step failed; the caller must not go on.
@@ -73,6 +92,8 @@ def enter(options: Sequence[bytes]) -> None:
     for word, number in zip(options, options[1:]):  # noqa: RUF007 - itertools is not imported here
         if word in (b"--bind-fd", b"--ro-bind-fd"):
             reopen(int(number))
+    if records:
+        mount_root(records)
     os.chdir(b"/")
 
 

@@ -42,10 +42,13 @@ MASKED_FOR_ROOT = (
     "/proc/kpageflags",
     "/proc/kpagecgroup",
 )
-"""Closed to ordinary users anyway: a mount less for them."""
+"""Closed to ordinary users anyway, as what `READ_ONLY_FOR_ROOT` names is to their writing: fewer mounts for them."""
 READ_ONLY = (
-    "/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi", "/proc/scsi",
+    "/proc/sys",
     "/proc/pressure",  # everybody may write there, and has the kernel watch the machine's load
+)
+READ_ONLY_FOR_ROOT = (
+    "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi", "/proc/scsi",
 )  # fmt: skip
 
 Line = tuple[tuple[str, ...], str]
@@ -106,9 +109,11 @@ def set_up_lines(subject: Subject, request: Request, policy: Policy, seccomp: Pr
     if not seccomp.deny and not request.user.new_session:
         lines.append((("--new-session",), "without seccomp, so that the terminal can't be fed (TIOCSTI)"))
     lines.append((("--proc", "/proc"), "a fresh /proc"))
-    lines += [(("--ro-bind-try", path, path), "closed for root too") for path in READ_ONLY if os.path.exists(path)]
+    is_root = os.geteuid() == 0
+    closed = (*READ_ONLY, *READ_ONLY_FOR_ROOT) if is_root else READ_ONLY
+    lines += [(("--ro-bind-try", path, path), "closed for root too") for path in closed if os.path.exists(path)]
     why = "says nothing about the machine"
-    masked = (*MASKED, *MASKED_FOR_ROOT) if os.geteuid() == 0 else MASKED
+    masked = (*MASKED, *MASKED_FOR_ROOT) if is_root else MASKED
     lines += [(("--ro-bind", "/dev/null", path), why) for path in masked if os.path.exists(path)]
     lines.append((("--dev", "/dev"), "a fresh /dev"))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -245,7 +245,7 @@ def prepare(
     policy = add_presets(user, read_policy(), subject)
     stamps += [*user.absent, *(PROXY_PATHS if user.bus_calls else ())]
     compiled = compile_plan(subject, request, policy, seccomp, facts, stamps)
-    if backend == "bwrap" and probe.bwrap_version() < SAFE_MOUNT_POINTS and probe.mount_api() and not find_obstacle():
+    if backend == "bwrap" and probe.mount_api() and not find_obstacle():
         compiled.plan.meta[b"shelter"] = b"1"  # launch/shelter.py
     return subject, compiled
 

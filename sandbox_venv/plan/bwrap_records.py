@@ -3,9 +3,11 @@
 | what | arguments | |
 |---|---|---|
 | ``|`` | bwrap, letters | the first; ``s`` among the letters: bwrap runs in the shelter (``launch/shelter.py``) |
+| ``/`` | skeleton, place | the second, or none: the ready-made root, and where it is mounted in the shelter |
+| ``b`` | source, target | read-only, target in the skeleton: ``plan/merged.py`` |
 | ``v`` | path, – | stays writable in the shelter |
-| ``B`` ``T`` | | the BASE or the TAIL section as it stands |
-| ``=`` | word, word or – | words for bwrap as they stand |
+| ``B`` ``T`` | | the BASE or the TAIL section as it stands; there is no ``B`` where there is a ``/`` |
+| ``R`` ``=`` | word, word or – | words for bwrap as they stand, in the place of BASE or of a slot |
 | ``x`` | –, target | what lies at or below it isn't verified: it is mounted over |
 | ``w`` ``o`` (``W`` ``O``), ``D`` ``F``, ``P`` | | as on native (``plan/records.py``) |
 | ``c`` | word, – | for bwrap, with the caller's directory, where that must be made in the sandbox's own ``/tmp`` |
@@ -20,8 +22,9 @@ from collections.abc import Iterator
 from ..launch.planfile import Plan
 from ..launch.shelter import outermost, writable_sources
 from ..launch.slots import COVERING
+from .merged import merge
 from .records import SLOT_LETTERS, inner, is_served
-from .skeleton import Unsupported
+from .skeleton import Skeleton, Unsupported
 
 MOST_KEPT = 48
 """So many places stay writable in the shelter; C has room for a few more."""
@@ -58,6 +61,12 @@ def kept_paths(plan: Plan) -> list[bytes] | None:
     return kept
 
 
+def pairs(what: bytes, words: list[bytes]) -> Iterator[bytes]:
+    """Yield records that hold the words."""
+    for at in range(0, len(words), 2):
+        yield from (what, *words[at : at + 2], *([b""] if at + 1 == len(words) else []))
+
+
 def slot(kind: bytes, first: bytes, second: bytes) -> Iterator[bytes]:
     """Yield the records of one slot."""
     if kind in SLOT_LETTERS:
@@ -67,9 +76,7 @@ def slot(kind: bytes, first: bytes, second: bytes) -> Iterator[bytes]:
     elif kind in (b"point-dir", b"point-file"):
         yield from (b"D" if kind == b"point-dir" else b"F", first, second)
     elif kind == b"+" or kind[:2] == b"--":
-        words = [word for word in (kind if kind != b"+" else b"", first, second) if word]
-        for at in range(0, len(words), 2):
-            yield from (b"=", *words[at : at + 2], *([b""] if at + 1 == len(words) else []))
+        yield from pairs(b"=", [word for word in (kind if kind != b"+" else b"", first, second) if word])
         if kind in COVERING:
             yield from (b"x", b"", point(second or first))
     else:
@@ -85,18 +92,33 @@ def has_own_tmp(plan: Plan) -> bool:
     )
 
 
-def translate(plan: Plan) -> list[bytes]:
-    """Return the records of a plan for bwrap; none where they can't say all of it: then Python starts the session."""
+def base_records(plan: Plan, kept: list[bytes] | None, *, may_merge: bool) -> tuple[list[bytes], Skeleton | None]:
+    """Return the records that come before the slots', and the skeleton whose place is still empty in them."""
+    kept_records = [item for path in kept or () for item in (b"v", path, b"")]
+    if kept is not None and may_merge:
+        try:
+            merged = merge(plan, kept)
+        except Unsupported:
+            pass
+        else:
+            root = [b"/", b"", merged.place, *merged.group]
+            return [*root, *pairs(b"R", merged.options), *kept_records], merged.skeleton
+    return [*kept_records, b"B", b"", b""], None
+
+
+def translate(plan: Plan, *, may_merge: bool = True) -> tuple[list[bytes], Skeleton | None] | None:
+    """Return the records of a plan for bwrap, and the skeleton that the second one names with an empty path.
+
+    None where the records can't say all of it: then Python starts the session.
+    """
     if not is_served(plan, b"bwrap") or not plan.meta.get(b"bwrap", b"").startswith(b"/"):
-        return []
+        return None
     try:
         kept = kept_paths(plan)
-        records = [b"|", plan.meta[b"bwrap"], b"" if kept is None else b"s"]
-        for path in kept or ():
-            records += [b"v", path, b""]
-        records += [b"B", b"", b""]
+        records, skeleton = base_records(plan, kept, may_merge=may_merge)
         for kind, first, second in zip(plan.slots[::3], plan.slots[1::3], plan.slots[2::3], strict=True):
             records += slot(kind, first, second)
     except Unsupported:
-        return []
-    return [*records, *([b"c", b"--dir", b""] if has_own_tmp(plan) else []), b"T", b"", b""]
+        return None
+    records = [b"|", plan.meta[b"bwrap"], b"" if kept is None else b"s", *records]
+    return [*records, *([b"c", b"--dir", b""] if has_own_tmp(plan) else []), b"T", b"", b""], skeleton

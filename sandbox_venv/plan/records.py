@@ -27,6 +27,7 @@ import os
 import stat
 from collections.abc import Iterator
 
+from ..launch import linux
 from ..launch.call import ENTRY
 from ..launch.planfile import Plan
 from .skeleton import Skeleton, Unsupported
@@ -41,7 +42,10 @@ ARITY = {
 }  # fmt: skip
 SLOT_LETTERS = {b"rw": b"w", b"ro": b"o", b"rw-try": b"W", b"ro-try": b"O"}
 SWITCHES = (b"sys", b"sysrq-trigger", b"irq", b"bus")
-"""What `launch.native.contents.Proc` closes by itself; the plan must cover them."""
+"""What `launch.native.contents.Proc` closes by itself where it could be written; the plan must cover them then."""
+
+IN_DEV = {*linux.DEVICES, *(name for _, name in linux.DEVICE_LINKS), b"shm", b"pts", b"console"}
+"""What ``d`` makes in ``/dev``."""
 
 UNDERSTOOD = {
     b"version", b"dir", b"kind", b"backend", b"bwrap", b"interpreter", b"bin", b"shell", b"venv", b"project", b"home",
@@ -112,7 +116,9 @@ class Translation:
                 self.skeleton.add_folder(target)
             else:
                 self.skeleton.add_file(target)
-        elif kind == "tmpfs" and target not in [top for top, _ in self.mounts]:
+        elif target not in [top for top, _ in self.mounts] and (
+            kind == "tmpfs" or (kind == "dev" and target.split(b"/")[1] not in IN_DEV)
+        ):
             self._make(target, folder=folder)
         return kind
 
@@ -155,7 +161,7 @@ class Translation:
         name, *arguments = words
         if name in (b"--ro-bind", b"--ro-bind-try", b"--dev-bind", b"--dev-bind-try"):
             read_only = name.startswith(b"--ro")
-            self.bind(b"m" if read_only else b"n", arguments[0], inner(arguments[1]), "ro" if read_only else "dev")
+            self.bind(b"m" if read_only else b"n", arguments[0], inner(arguments[1]), "ro" if read_only else "devices")
         elif name == b"--size":
             self.size = arguments[0]
         elif name == b"--perms":
@@ -232,12 +238,11 @@ def check(translation: Translation) -> None:
     flags = {*NAMESPACES, b"--cap-drop", b"closed"}
     if translation.flags - {b"--unshare-cgroup-try"} != flags:
         raise Unsupported
-    kinds = {kind: target for target, kind in translation.mounts}
-    if kinds.get("proc") != b"proc" or kinds.get("dev") != b"dev":
+    if not {(b"proc", "proc"), (b"dev", "dev")} <= set(translation.mounts):
         raise Unsupported
     covered = {target for target, _ in translation.mounts}
     for name in SWITCHES:
-        if os.path.lexists(b"/proc/" + name) and b"proc/" + name not in covered:
+        if os.access(b"/proc/" + name, os.W_OK) and b"proc/" + name not in covered:
             raise Unsupported
 
 
@@ -263,7 +268,7 @@ def translate(plan: Plan) -> tuple[list[bytes], Skeleton] | None:
     try:
         for words in flatten(plan.base):
             translation.option(words)
-        _slots(translation, plan.slots)
+        translate_slots(translation, plan.slots)
         for words in flatten(plan.tail):
             translation.option(words)
         check(translation)
@@ -273,7 +278,8 @@ def translate(plan: Plan) -> tuple[list[bytes], Skeleton] | None:
     return [b"/", b"", letters, *translation.group, b"s", b"", b"", *translation.rest], translation.skeleton
 
 
-def _slots(translation: Translation, slots: list[bytes]) -> None:
+def translate_slots(translation: Translation, slots: list[bytes]) -> None:
+    """Add a plan's SLOTS."""
     pending: list[bytes] = []
     for kind, first, second in [*zip(slots[::3], slots[1::3], slots[2::3], strict=True), (b"", b"", b"")]:
         if kind == b"+":

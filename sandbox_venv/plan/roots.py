@@ -1,4 +1,4 @@
-"""The ready-made root of sandboxes that the C launcher starts: directories, mount points and links, on disk.
+"""The ready-made root of sandboxes: directories, mount points and links, on disk.
 
 Below ``roots/`` beside the plan, named after what it holds and never changed once it is made: plans that want the same
 one share it, and a plan that is compiled anew most often finds it there (a hundred new inodes can take a hundred
@@ -54,14 +54,19 @@ def is_whole(folder: Path, skeleton: Skeleton) -> bool:
 
 def prepare_records(plan: Plan, folder: Path, state: StateDir) -> None:
     """Give a plan its records, with its skeleton in ``folder``; or none, where the C launcher can't start it."""
-    plan.records = bwrap_records.translate(plan)  # none on native
-    if plan.records:
+    translated = translate(plan) or bwrap_records.translate(plan)  # each serves one backend
+    plan.records, skeleton = translated or ([], None)
+    if skeleton is None:
         return
-    translated = translate(plan)
-    if translated is None:
-        return
-    records, skeleton = translated
-    roots = state.make(folder / "roots")
+    place = provide(skeleton, state.make(folder / "roots"))
+    if place:
+        plan.records[1 if plan.records[0] == b"/" else 4] = os.fsencode(place)
+    else:
+        plan.records, _ = bwrap_records.translate(plan, may_merge=False) or ([], None)
+
+
+def provide(skeleton: Skeleton, roots: Path) -> Path | None:
+    """Return where below ``roots`` a skeleton is, made if need be; None where there is no room, say."""
     place = roots / name_of(skeleton)
     if not is_whole(place, skeleton):
         made = roots / f"{place.name}-{os.urandom(8).hex()}"
@@ -69,16 +74,21 @@ def prepare_records(plan: Plan, folder: Path, state: StateDir) -> None:
         try:
             os.mkdir(made, 0o755)
             build(made, skeleton)
-        except OSError:  # no room, say: Python starts it without one
+        except OSError:
             shutil.rmtree(made, ignore_errors=True)
-            return
+            return None
         finally:
             os.umask(umask)
         try:
             made.rename(place)
         except OSError:  # a damaged one, which a session may be using
             place = made
-    plan.records = [records[0], os.fsencode(place), *records[2:]]
+    return place
+
+
+def skeletons_of(plan: Plan) -> set[bytes]:
+    """Return the skeleton that a plan's records name, if any."""
+    return {first for what, first in zip(plan.records[:6:3], plan.records[1:6:3], strict=False) if what == b"/"}
 
 
 def _used_by_plans(folder: Path) -> set[bytes]:
@@ -86,7 +96,7 @@ def _used_by_plans(folder: Path) -> set[bytes]:
     used = set()
     for path in folder.glob("*.plan"):
         try:
-            used.update(read(os.fsencode(path)).records[1:2])
+            used |= skeletons_of(read(os.fsencode(path)))
         except PlanError:
             continue
     return used
@@ -95,7 +105,8 @@ def _used_by_plans(folder: Path) -> set[bytes]:
 def drop_unused(folder: Path, plan: Plan) -> None:
     """Remove the skeletons in ``folder`` that neither ``plan`` nor a stored plan names, nor a session is using."""
     try:
-        items = [item for item in os.scandir(folder / "roots") if os.fsencode(item.path) not in plan.records[1:2]]
+        own = skeletons_of(plan)
+        items = [item for item in os.scandir(folder / "roots") if os.fsencode(item.path) not in own]
     except OSError:
         return
     used = _used_by_plans(folder) if items else set()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from sandbox_venv.launch.planfile import SECTIONS, Plan
@@ -19,8 +21,13 @@ def sample(*slots: bytes, **meta: bytes) -> Plan:
     return plan
 
 
+def flat(plan: Plan) -> list[bytes]:
+    translated = translate(plan)
+    return translated[0] if translated else []
+
+
 def records_of(plan: Plan) -> list[tuple[bytes, ...]]:
-    records = translate(plan)
+    records = flat(plan)
     return list(zip(records[::3], records[1::3], records[2::3], strict=True))
 
 
@@ -87,12 +94,72 @@ def test_in_the_shelter_what_the_sandbox_writes_stays_writable() -> None:
     ],
 )
 def test_what_c_does_not_do_has_no_records(plan: Plan) -> None:
-    assert translate(plan) == []
+    assert translate(plan) is None
 
 
 def test_a_directory_is_made_only_in_the_sandboxs_own_tmp() -> None:
     plan = sample()
     plan.base += [b"--symlink", b"/srv", b"/tmp/link"]
-    assert b"c" not in translate(plan)[::3]
+    assert b"c" not in flat(plan)[::3]
     plan.base = [b"--proc", b"/proc"]
-    assert b"c" not in translate(plan)[::3]
+    assert b"c" not in flat(plan)[::3]
+
+
+SWITCHES = b" ".join(
+    b"--ro-bind-try /proc/%b /proc/%b" % (name, name)
+    for name in (b"sys", b"sysrq-trigger", b"irq", b"bus")
+    if os.path.exists(b"/proc/" + name)
+)
+WHOLE = (
+    b"--unshare-user --unshare-pid --unshare-ipc --unshare-uts --disable-userns --die-with-parent --cap-drop ALL "
+    b"--symlink usr/lib /lib --ro-bind-try /usr/lib /usr/lib --dir /x --proc /proc "
+    + SWITCHES
+    + b" --dev /dev --perms 1777 --tmpfs /tmp --symlink /tmp /var/tmp --dir /tmp/made --ro-bind /etc /R"
+)
+
+
+def whole(*slots: bytes, more: bytes = b"", **meta: bytes) -> Plan:
+    plan = sample(*slots, shelter=b"1", **meta)
+    plan.base = [*WHOLE.split(), *more.split()]
+    return plan
+
+
+def test_in_the_shelter_what_is_always_the_same_becomes_one_mount() -> None:
+    slots = (b"rw", b"/opt", b"/opt", b"protect", b"/opt", b"")
+    translated = translate(whole(*slots))
+    assert translated
+    records, skeleton = translated
+    assert skeleton
+    assert list(zip(records[::3], records[1::3], records[2::3], strict=True))[:4] == [
+        (b"|", b"/usr/bin/bwrap", b"s"),
+        (b"/", b"", b"/sys"),
+        (b"b", b"/usr/lib", b"usr/lib"),
+        (b"b", b"/etc", b"R"),
+    ]
+    assert skeleton.links == {b"lib": b"usr/lib", b"var/tmp": b"/tmp"}
+    assert set(skeleton.folders) >= {b"usr/lib", b"R", b"x", b"proc", b"dev", b"tmp", b"opt"}
+    records = records[6:]
+    words = [word for what, *pair in zip(records[::3], records[1::3], records[2::3], strict=True) for word in pair
+             if what == b"R" and word]  # fmt: skip
+    rest = b" --proc /proc " + SWITCHES + b" --dev /dev --perms 1777 --tmpfs /tmp --dir /tmp/made"
+    assert words == [b"--ro-bind", b"/sys", b"/", *WHOLE.split()[:8], *rest.split()]
+    kinds = records[::3]
+    assert b"B" not in kinds
+    assert kinds[-5:] == [b"v", b"w", b"P", b"c", b"T"]
+
+
+@pytest.mark.parametrize(
+    ("plan", "place"),
+    [
+        (whole(more=b"--ro-bind /sys/devices /sys/devices"), b"/mnt"),
+        (whole(b"rw", b"/mnt", b"/data", more=b"--dev-bind-try /sys /sys"), b"/srv"),
+        (whole(more=b"--ro-bind / /host"), None),
+        (whole(b"--symlink", b"/x", b"/new"), None),
+        (whole(more=b"--cap-add CAP_CHOWN"), None),
+        (whole(b"rw", b"/", b"/host"), None),
+    ],
+)
+def test_the_ready_made_root_lies_where_nothing_else_is_wanted(plan: Plan, place: bytes | None) -> None:
+    found = [target for what, _, target in records_of(plan) if what == b"/"]
+    assert found == ([place] if place else [])
+    assert (b"B" in flat(plan)[::3]) == (place is None)

@@ -182,3 +182,15 @@ def test_a_skeleton_that_a_session_or_a_stored_plan_uses_stays(tmp_path: Path) -
     drop_unused(folder, plans[3])
     assert [place for place in places if place.is_dir()] == [fourth]
     assert not second.exists()
+
+
+def test_devices_that_the_user_adds_get_their_mount_points_in_the_new_dev() -> None:
+    plan = sample(tail=(b"--dev-bind", b"/dev/zero", b"/dev/dri/card0", b"--dev-bind", b"/dev/full", b"/dev/null"))
+    records = records_of(plan)
+    at = records.index((b"k", b"0700", b"dev/dri"))
+    assert records[at : at + 4] == [
+        (b"k", b"0700", b"dev/dri"),
+        (b"f", b"", b"dev/dri/card0"),
+        (b"n", b"/dev/zero", b"dev/dri/card0"),
+        (b"n", b"/dev/full", b"dev/null"),
+    ]

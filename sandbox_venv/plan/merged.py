@@ -1,0 +1,76 @@
+"""The part of a plan for bwrap that is the same at each start and can't be written, as one mount.
+
+bwrap reads all of mountinfo after each bind, so a hundred of them cost it ten times what the kernel needs. The shelter
+(``launch/shelter.py``), a mount namespace of ours that bwrap starts in, mounts them on a ready-made root
+(`plan.roots`), which bwrap then binds with one option; what depends on the PID namespace, is new, or can be written
+is left to bwrap's own options.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..launch.planfile import Plan
+from .records import Translation, check, flatten, inner, translate_slots
+from .skeleton import Skeleton, Unsupported
+
+MERGED = (b"--ro-bind", b"--ro-bind-try", b"--symlink", b"--dir")
+PLACES = (b"/sys", b"/mnt", b"/srv")
+"""Where the root may be mounted in the shelter: short paths, since mountinfo repeats them in each line; /sys is nearly
+everywhere."""
+
+
+class Merged(NamedTuple):
+    """What becomes of a plan's BASE."""
+
+    skeleton: Skeleton
+    place: bytes
+    group: list[bytes]
+    """Records ``b`` (``plan/records.py``)."""
+    options: list[bytes]
+    """For bwrap, in the place of BASE."""
+
+
+def choose_place(paths: Sequence[bytes]) -> bytes:
+    """Return a directory that nothing else is wanted from.
+
+    Args:
+        paths: all that is named in the plan, and words that are none.
+
+    Raises:
+        Unsupported: there is none.
+    """
+    for place in PLACES:
+        wanted = any(path == b"/" or (path + b"/").startswith(place + b"/") for path in paths)
+        if not wanted and os.path.isdir(place) and not os.path.islink(place):
+            return place
+    raise Unsupported
+
+
+def merge(plan: Plan, kept: Sequence[bytes]) -> Merged:
+    """Take a plan for bwrap apart.
+
+    Args:
+        plan: one that is started in the shelter.
+        kept: what stays writable there.
+
+    Raises:
+        Unsupported: it can't be said so.
+    """
+    translation = Translation()
+    options: list[bytes] = []
+    for words in flatten(plan.base):
+        if words[0] not in MERGED or translation.kind_at(inner(words[-1])):
+            options += words
+        translation.option(words)
+    group, links = list(translation.group), len(translation.skeleton.links)
+    translate_slots(translation, plan.slots)
+    for words in flatten(plan.tail):
+        translation.option(words)
+    check(translation)
+    if len(translation.skeleton.links) != links:  # bwrap would find what it is to make
+        raise Unsupported
+    place = choose_place([*group[1::3], *options, *plan.slots, *kept, plan.meta[b"bwrap"], plan.meta[b"dir"]])
+    return Merged(translation.skeleton, place, group, [b"--ro-bind", place, b"/", *options])
