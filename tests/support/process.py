@@ -35,7 +35,7 @@ if terminal:
 pid = os.fork()
 if not pid:
     os.close(report)
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
     try:
         os.execvpe(argv[0], argv, {**os.environ, **given})
@@ -56,7 +56,10 @@ if os.WIFSIGNALED(status):
     os.kill(os.getpid(), number)
 os._exit(os.WEXITSTATUS(status))
 """
-"""The parent of what is tested: it has the session's environment, and ends as its child ended."""
+"""The parent of what is tested: it has the session's environment, and ends as its child ended.
+
+Nothing is ignored, as under a person's shell: a test run in the background has SIGINT and SIGQUIT ignored, nohup(1)'s SIGHUP.
+"""
 
 PARENT = (system_python(), "-I", "-S", "-c", PARENT_CODE)
 
