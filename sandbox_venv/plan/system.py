@@ -50,6 +50,7 @@ def show_base(exposure: Exposure, base: Base, *, system_site: bool) -> None:
                 exposure.expose(path, reason)
         exposure.expose(base.stdlib, reason)
         exposure.expose(base.dynload, reason)
+        exposure.expose(f"{base.stdlib}/sitecustomize.py", reason)  # Debian's is a link into /etc
         for path in (f"{root}/include/python{version}", f"{root}/lib64/python{version}", f"{root}/lib/python{version}"):
             exposure.expose(path, reason)
         if system_site:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import IS_ROOT, Venv
+from tests.harness import IS_ROOT, Venv, run_as, system_python
 
 pytestmark = pytest.mark.e2e
 
@@ -22,6 +22,25 @@ def test_ordinary_operations_work(shared_venv: Venv, program: Path) -> None:
     shutil.copy(program, shared_venv.project)
     done = shared_venv.run("python", program.name, timeout=120).check()
     assert done.stdout.endswith("operations, 0 bad\n"), done.stdout
+
+
+def test_the_standard_library_is_whole(shared_venv: Venv) -> None:
+    """What is a link out of it on this machine (Debian: sitecustomize.py) leads somewhere inside, too."""
+    code = (
+        "import os; folder = os.path.dirname(os.__file__); "
+        "print([name for name in sorted(os.listdir(folder)) if not os.path.exists(os.path.join(folder, name))])"
+    )
+    outside = run_as(shared_venv.user, [system_python(), "-c", code]).check().stdout
+    assert shared_venv.python(code).check().stdout == outside
+
+
+@pytest.mark.parametrize("way", [{}, {"VERBOSE": "1"}], ids=["quiet", "verbose"])
+def test_in_the_c_locale_python_chooses_as_outside(shared_venv: Venv, way: dict[str, str]) -> None:
+    """Verbose starts are the Python launcher's, which chose for itself before."""
+    code = "import os, sys; print(sys.flags.utf8_mode, os.environ.get('LC_CTYPE'))"
+    outside = run_as(shared_venv.user, [system_python(), "-c", code], env={"LANG": None}).check().stdout
+    assert shared_venv.python(code, env={"LANG": None, **way}).check().stdout == outside
+    assert shared_venv.python(code, env={"LANG": None, "LC_CTYPE": "C.UTF-8", **way}).check().stdout == "0 C.UTF-8\n"
 
 
 @pytest.mark.registry
