@@ -18,6 +18,10 @@ from __future__ import annotations
 
 from .inside.system import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 ALLOWED = frozenset(
     (
         # the seed's list
@@ -83,6 +87,9 @@ PLUMBING = (
 )  # fmt: skip
 """Beginnings of names that point at what belongs to the host's session"""
 
+COERCED = (b"C.UTF-8", b"C.utf8", b"UTF-8")
+"""What Python sets LC_CTYPE to (PEP 538)"""
+
 PLUMBING_NAMES = frozenset((b"DISPLAY", b"STY", b"WINDOWID", b"MAIL"))
 
 USERINFO_SCHEMES = (b"http", b"https")
@@ -112,6 +119,23 @@ def parent_environ(pid: int) -> set[bytes] | None:
             return None
         names.add(name)
     return names
+
+
+def own_environ(env: Mapping[bytes, bytes], started_with: bytes = b"/proc/self/environ") -> dict[bytes, bytes]:
+    """Return the launcher's environment as its caller gave it: without the LC_CTYPE that Python sets in the C locale.
+
+    See PEP 538: a program inside does that for itself, and, where nobody did, turns on its UTF-8 mode.
+    """
+    found = dict(env)
+    if found.get(b"LC_CTYPE") in COERCED:
+        try:
+            with open(started_with, "rb") as file:
+                block = file.read()
+        except OSError:
+            return found
+        if b"\0LC_CTYPE=" not in b"\0" + block:
+            del found[b"LC_CTYPE"]
+    return found
 
 
 def matches(name: bytes, pattern: bytes) -> bool:

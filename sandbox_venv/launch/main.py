@@ -114,7 +114,7 @@ class Session:
     def __init__(self, plan: planfile.Plan, argv: list[bytes], *, mask: int, path_first: bool = False) -> None:
         self.plan = plan
         self.argv = argv
-        self.env = dict(os.environb)
+        self.env = environ.own_environ(os.environb)
         self.cwd = current_directory()
         self.slots = self.new_slots()
         self.mask = mask

@@ -6,12 +6,13 @@ import ast
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox_venv.launch.environ import ALLOWED, filter_environ, has_password, is_secret, parent_environ
+from sandbox_venv.launch.environ import ALLOWED, filter_environ, has_password, is_secret, own_environ, parent_environ
 
 PASS = [(b"pass", b"PIP_*"), (b"pass", b"EXACT")]
 Env = dict[bytes, bytes]
@@ -130,6 +131,16 @@ def test_set_and_drop_go_in_their_order():
 def test_what_execve_cannot_express_is_left_out():
     dotenv = {b"A\0B": b"1", b"C": b"1\0D=2", b"": b"1", b"E=F": b"1", b"NEW\nLINE": b"a\nb"}
     assert ask({}, (b"set", b"=1"), (b"set", b"N=a\0b"), dotenv=dotenv) == {b"NEW\nLINE": b"a\nb"}
+
+
+def test_pythons_own_coercion_of_the_locale_is_undone(tmp_path: Path):
+    """PEP 538: no caller set this; one that did has it passed."""
+    block = tmp_path / "environ"
+    for before, wanted in ((b"A=1\0", None), (b"A=1\0LC_CTYPE=C.UTF-8\0", b"C.UTF-8"), (b"LC_CTYPE=C\0", b"C.UTF-8")):
+        block.write_bytes(before)
+        assert own_environ({b"LC_CTYPE": b"C.UTF-8"}, bytes(block)).get(b"LC_CTYPE") == wanted
+    assert own_environ({b"LC_CTYPE": b"de_DE.UTF-8"}, b"/nowhere") == {b"LC_CTYPE": b"de_DE.UTF-8"}
+    assert own_environ({b"LC_CTYPE": b"C.UTF-8"}, b"/nowhere") == {b"LC_CTYPE": b"C.UTF-8"}
 
 
 def test_inputs_are_not_changed():
