@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 from ..probe import ProbeResult
 from .attack import attack
@@ -29,10 +28,8 @@ def doctor(words: list[str]) -> int:
     good = can_sandbox(table)
     outcomes = attack(venv) if attacking and good else []
     if as_json:
-        data: dict[str, Any] = {name: asdict(row) for name, row in table.items()}
-        if attacking:
-            data = {"machine": data, "attacks": [dict(zip(_KEYS, item, strict=True)) for item in outcomes]}
-        say_json(data)
+        attacks = [dict(zip(_KEYS, item, strict=True)) for item in outcomes] if attacking else None
+        say_json({"works": good, "rows": {name: asdict(row) for name, row in table.items()}, "attacks": attacks})
     else:
         if not attacking:
             show(table)

@@ -165,7 +165,7 @@ def list_venvs(words: list[str]) -> int:
     rows: list[dict[str, Any]] = []
     for folder, record, problem in all_records(open_state()):
         if record is None:
-            rows.append({"state": str(folder), "venv": None, "condition": problem})
+            rows.append({"state": str(folder), "venv": None, "backend": None, "condition": problem})
             continue
         drift = find_drift(record)
         condition = "ok" if not drift else drift[0].problem if len(drift) == 1 else f"{len(drift)} things differ"

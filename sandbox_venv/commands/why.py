@@ -7,6 +7,7 @@ import os
 import shlex
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from ..errors import SandboxError, nearest
 from ..launch import environ
@@ -191,11 +192,15 @@ def why(words: list[str]) -> int:
     opened = open_plan(asked)
     answers = [_answer(question, asked, opened) for question in questions]
     if as_json:
-        say_json([asdict(item) for item in answers])
+        say_json([_as_data(item) for item in answers])
     else:
         for item in answers:
             _show(item)
     return 0
+
+
+def _as_data(item: Answer) -> dict[str, Any]:
+    return {**asdict(item), "options": [{"what": what, "how": how} for what, how in item.options]}
 
 
 def _answer(question: str, asked: Asked, opened: Opened) -> Answer:

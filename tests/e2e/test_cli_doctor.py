@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sandbox_venv.commands import attacks_inside
+from sandbox_venv.commands.formats import FORMATS
 from tests.harness import Tool, User, Venv, run_as
 
 pytestmark = pytest.mark.e2e
@@ -18,9 +19,10 @@ pytestmark = pytest.mark.e2e
 
 def test_each_row_that_is_not_ok_says_what_is_lost_and_what_to_do(tool: Tool, user: User) -> None:
     done = tool.run(user, "doctor", "--json")
-    table = json.loads(done.stdout)
+    data = json.loads(done.stdout)
+    table = data["rows"]
     works = table["seccomp"]["ok"] and (table["native"]["ok"] or table["bwrap"]["ok"])
-    assert done.status == (0 if works else 1)
+    assert (done.status, data["works"], data["attacks"]) == (0 if works else 1, works, None)
     for row in table.values():
         assert row["detail"]
         assert row["ok"] or (row["loss"] and row["remedy"])
@@ -30,7 +32,7 @@ def test_each_row_that_is_not_ok_says_what_is_lost_and_what_to_do(tool: Tool, us
 
 
 def test_no_remedy_weakens_the_machine(tool: Tool, user: User) -> None:
-    rows = json.loads(tool.run(user, "doctor", "--json").stdout)
+    rows = json.loads(tool.run(user, "doctor", "--json").stdout)["rows"]
     remedies = " ".join(row["remedy"] for row in rows.values())
     for word in ("restrict_unprivileged_userns=0", "seccomp=unconfined", "chmod u+s", "setuid", "apparmor=unconfined"):
         assert word not in remedies
@@ -46,6 +48,7 @@ def test_every_attack_is_stopped(make_venv: Callable[..., Venv], wrap: bool) -> 
     assert [item for item in attacks if item["outcome"] != "stopped"] == []
     assert (done.status, done.stderr) == (0, "")
     assert len(attacks) == len(attacks_inside.ATTACKS) > 30
+    assert {f"attacks[].{key}" for key in attacks[0]} <= {key.path for key in FORMATS["doctor"]}
     assert not [name for name in os.listdir(venv.user.home) if name.startswith(".sandbox-venv-attack")]
 
 

@@ -8,12 +8,13 @@ import re
 import shlex
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sandbox_venv.commands.formats import FORMATS
 from tests.harness import BACKENDS, FEATURES, Tool, User, Venv, make_project, run_as, spawn_as
 
 pytestmark = pytest.mark.e2e
@@ -56,8 +57,8 @@ def test_why_tells_what_a_session_shows_and_its_options_do_what_they_say(
     home, project = venv.user.home, venv.project
     names = ("secret.txt", "with space/f", "it's/f", ".ssh/id")
     files = [*(home / name for name in names), *(project / name for name in ("app.py", "sub/x", ".git/config"))]
-    for path in files:
-        venv.user.write(path, "x")
+    for file in files:
+        venv.user.write(file, "x")
     (project / "link").symlink_to(home / "secret.txt")
     (home / "dangling").symlink_to("/nonexistent")
     asked = [*map(str, files), str(home / ".ssh"), str(home / "dangling"), "sub", "link", ".", ".venv", "new.txt"]
@@ -83,7 +84,7 @@ def test_why_tells_what_a_session_shows_and_its_options_do_what_they_say(
         chosen = {
             path: shlex.split(option)
             for path, item in answers.items()
-            for title, option in map(tuple, item["options"])
+            for title, option in (choice.values() for choice in item["options"])
             if title == what and path not in (str(project), str(home / ".ssh"), "/etc", "/usr/bin")
         }
         assert chosen, what
@@ -101,7 +102,7 @@ def test_why_answers_for_libraries_variables_and_calls(shared_venv: Venv) -> Non
     assert found[:6] == ["visible", "not visible", "set", "isn't passed", "passed", "EPERM"]
     assert found[6:] == ["allowed", "allowed with some arguments", "ENOSYS"]
     assert (answers[1]["options"], answers[1]["details"]) == ([], ["on this machine no library is found by that name"])
-    assert answers[5]["options"][0][1] == "--allow devel"
+    assert answers[5]["options"][0]["how"] == "--allow devel"
 
 
 VALUES = """
@@ -124,7 +125,7 @@ def test_what_why_offers_for_variables_calls_and_libraries_works(
     outside = dict.fromkeys(names[:3], "outside")
     asked = [*(f"env:{name}" for name in names), "syscall:ptrace", "lib:libpam.so.0"]
     said = venv.sandbox("why", *asked, "--json", env=outside).check().stdout
-    answers = {item["asked"]: dict(map(tuple, item["options"])) for item in json.loads(said)}
+    answers = {item["asked"]: {one["what"]: one["how"] for one in item["options"]} for item in json.loads(said)}
 
     def see(**env: str) -> list[Any]:
         return list(json.loads(venv.python(VALUES, *names, env={**outside, **env}).check().stdout))
@@ -166,6 +167,7 @@ def test_status_tells_a_plain_venv_from_a_wrapped_one(make_venv: Callable[..., V
     venv = make_venv(wrap=False)
     plain = venv.sandbox("status")
     assert (plain.status, "not wrapped" in plain.stdout) == (1, True)
+    assert json.loads(venv.sandbox("status", "--json").check(1).stdout) == {"venv": str(venv.path), "wrapped": False}
     venv.wrap("--setenv", "MODE", "x").check()
     before = ask(venv, "status")
     assert (before["wrapped"], before["plans"], before["drift"]) == (True, [], [])
@@ -243,6 +245,58 @@ def test_ps_shows_what_run_started(shared_venv: Venv, start: list[str]) -> None:
     assert shown.split() == golden.read_text().split()
     os.kill(row["pid"], signal.SIGTERM)
     process.wait(timeout=60)
+
+
+def flatten(data: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield (key as commands/formats.py writes it, value) of all that is in a JSON text."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield from flatten(value, f"{path}.{'NAME' if path == 'rows' else key}".removeprefix("."))
+    elif isinstance(data, list):
+        for value in data:
+            yield from flatten(value, f"{path}[]")
+    else:
+        yield path, data
+
+
+def check_format(command: str, data: Any) -> set[str]:
+    """Check that every key is described, with its kind; return the keys that were there."""
+    known = {key.path: key.kind for key in FORMATS[command]}
+    kinds: dict[str, tuple[type, ...]] = {"text": (str,), "number": (int, float), "flag": (bool,)}
+    there = set()
+    for path, value in flatten(data):
+        if value is None:
+            assert any(name.startswith(path) and known[name].endswith(" or null") for name in known), (command, path)
+        else:
+            assert path in known, (command, path)
+            assert isinstance(value, kinds[known[path].removesuffix(" or null")]), (command, path, value)
+            assert isinstance(value, bool) is known[path].startswith("flag"), (command, path, value)
+            there.add(path)
+    return there
+
+
+def test_json_is_as_described(tool: Tool, ordinary_user: User, backend: str) -> None:
+    """Each key that is printed is in the reference, and each in the reference is printed here or is a rare one."""
+    venv = make_project(tool, ordinary_user, backend)
+    venv.wrap("--setenv", "A", "1").check()
+    venv.user.write(venv.project / ".env", "BWRAP_ARGS=--new-session\n")
+    settings = '[tool.sandbox-venv]\nlibs = ["libz.so.1"]\n[tool.sandbox-venv.entry.python3]\nnetwork = false\n'
+    venv.user.write(venv.project / "pyproject.toml", settings)
+    process = venv.spawn("python", "-c", "import os, time; os.mkdir('.git'); print(1, flush=True); time.sleep(60)")
+    assert process.popen.stdout is not None
+    process.popen.stdout.readline()
+    seen = {"ps": check_format("ps", ask(venv, "ps"))}
+    os.kill(process.pid, signal.SIGTERM)
+    process.wait(timeout=60)
+    venv.user.write(venv.bin / "sneaky", "#!/bin/sh\n", 0o755)
+    more = {"why": [".", "lib:libc.so.6", "syscall:ptrace"], "explain": ["--", "python3"]}
+    for command in ("status", "list", "verify", "doctor", "why"):
+        seen[command] = check_format(command, json.loads(venv.sandbox(command, *more.get(command, []), "--json").stdout))
+    explained = venv.sandbox("explain", "--json", *more["explain"]).check().stdout
+    seen["explain"] = check_format("explain", json.loads(explained))
+    rare = {"missing[][]"} | {key.path for key in FORMATS["doctor"] if key.path.startswith("attacks")}
+    for command, keys in FORMATS.items():
+        assert {key.path for key in keys} - seen[command] <= rare, command
 
 
 def test_no_colour_unless_on_a_terminal(shared_venv: Venv) -> None:

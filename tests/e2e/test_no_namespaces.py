@@ -56,7 +56,7 @@ def test_what_forbids_namespaces_is_said(shared_venv: Venv, script: Path) -> Non
 def test_doctor_says_what_forbids_namespaces(tool: Tool, ordinary_user: User, script: Path, way: str) -> None:
     words: list[Argument] = [system_python(), "-I", script, way, tool.command, "doctor", "--json"]
     done = run_as(ordinary_user, words)
-    row = json.loads(done.stdout)["userns"]
+    row = json.loads(done.stdout)["rows"]["userns"]
     assert (done.status, row["ok"]) == (1, False)
     assert row["detail"].startswith(WAYS[way])
     assert row["remedy"]

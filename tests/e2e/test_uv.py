@@ -194,10 +194,10 @@ def test_uv_outside_can_question_a_wrapped_interpreter(uv_venv: Venv, tools: Pat
 
 
 def test_doctor_says_that_uv_builds_outside(tool: Tool, ordinary_user: User, tools: Path) -> None:
-    row = json.loads(tool.run(ordinary_user, "doctor", "--json", env=environment(tools)).stdout)["uv"]
+    row = json.loads(tool.run(ordinary_user, "doctor", "--json", env=environment(tools)).stdout)["rows"]["uv"]
     assert (row["ok"], row["detail"]) == (False, f"{tools}/uv builds sdists outside, where you start it")
     assert "sandbox-venv run -- uv" in row["remedy"]
-    row = json.loads(tool.run(ordinary_user, "doctor", "--json", env={"PATH": "/usr/bin:/bin"}).stdout)["uv"]
+    row = json.loads(tool.run(ordinary_user, "doctor", "--json", env={"PATH": "/usr/bin:/bin"}).stdout)["rows"]["uv"]
     assert row["ok"]
 
 
