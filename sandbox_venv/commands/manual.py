@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
+import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 
 from .. import __version__
 from ..plan.options import ALWAYS, ARITY, REFUSED
+from ..policy import presets
 from ..policy.schema import config_schema
+from ..seccomp.policy import load_policy
 from ..usage import COMMANDS
+from .formats import FORMATS
 
 VARIABLES = (
     ("BWRAP_ARGS", "More bubblewrap options for one process; split at newlines where there are some, else at spaces."),
@@ -16,23 +21,38 @@ VARIABLES = (
     ("SANDBOX_USE_PIP_CACHE", "Not empty: the user's own ~/.cache/pip is shown. A session can poison it."),
     ("SANDBOX_ENV", "Names (and PREFIX*) of variables to pass that would not pass otherwise."),
     ("VERBOSE", "Not empty: print the complete bwrap command line on standard error before it starts."),
+    ("VIRTUAL_ENV", "The venv that is meant where a command names none, other than wrap and unwrap."),
     ("NO_COLOR", "Not empty: no colours."),
-    ("XDG_STATE_HOME", "Where the trusted state is kept; looked up when wrapping, never at launch."),
+    ("FORCE_COLOR", "Neither empty nor 0: colours, even where the output is no terminal. NO_COLOR wins."),
+    ("XDG_STATE_HOME", "Where the trusted state is kept; looked up when wrapping, never by launchers."),
+    ("XDG_DATA_HOME", "Where run keeps the private home and cache of a venv that isn't wrapped."),
 )
 STATUSES = (
-    ("the program's own", "or death by the same signal"),
-    ("125", "the sandbox could not be set up, and nothing ran; or the command line is wrong"),
+    ("the program's own", "what was started in a sandbox ended so, or died by the same signal"),
+    ("0", "done; for status: it is wrapped; for doctor: sandboxes can be had, and no attack came through"),
+    ("1", "status: not wrapped; verify, repair: a difference; trust: no; doctor: no sandbox, or an attack came through"),
+    ("125", "the sandbox could not be set up, and nothing ran; or the command line or a settings file is wrong"),
     ("126", "the program is not executable"),
     ("127", "the program was not found"),
-    ("1", "verify found a difference, status found a plain venv, doctor no way to make a sandbox"),
-)
+    ("130", "Ctrl-C while no program ran"),
+    ("141", "whoever read the output is gone"),
+)  # fmt: skip
 FILES = (
     ("VENV/bin/*", "launchers"),
     ("VENV/sandbox/bin/*", "the original entry points"),
     ("VENV/home, VENV/cache", "$HOME and ~/.cache inside"),
+    ("PROJECT/.env", "variables that are set inside; BWRAP_ARGS and SANDBOX_* in it count once trusted"),
     ("PROJECT/pyproject.toml", "[tool.sandbox-venv]: the project's settings"),
     ("~/.config/sandbox-venv/config.toml", "the user's own settings"),
     ("$XDG_STATE_HOME/sandbox-venv", "the trusted state, by default in ~/.local/state"),
+    ("$XDG_DATA_HOME/sandbox-venv", "what run keeps for venvs that aren't wrapped, by default in ~/.local/share"),
+)
+
+
+GENERAL = (
+    ("--help", "what there is; after a command: what it takes"),
+    ("--version", "the version"),
+    ("--debug", "before a command: an error ends in a traceback"),
 )
 
 
@@ -42,51 +62,110 @@ def roff(text: str) -> str:
     return "\\&" + text if text.startswith((".", "'")) else text
 
 
+def filled(text: str) -> list[str]:
+    """Return a text as lines of roff that are no longer than people's editors show."""
+    return [roff(line) for line in textwrap.wrap(text, 72, break_long_words=False, break_on_hyphens=False)]
+
+
+def tagged(rows: Iterable[tuple[str, str]]) -> list[str]:
+    """Return a list of terms in bold, each with a text."""
+    return [line for name, what in rows for line in (".TP", f".B {roff(name)}", *filled(what))]
+
+
 def man_page() -> str:
     """Return ``sandbox-venv.1``, man(7)."""
+    uses = [("", "[VENV] [BWRAP_OPTS]"), *((f" {usage.name}", usage.synopsis) for usage in COMMANDS)]
+    lines = [f".B sandbox\\-venv{name}\n{roff(synopsis)}" for name, synopsis in uses]
     out = [
         f'.TH SANDBOX\\-VENV 1 "" "sandbox\\-venv {__version__}" "User Commands"',
         ".SH NAME",
-        "sandbox\\-venv \\- run every entry point of a Python venv in a fresh namespace sandbox",
+        "sandbox\\-venv \\- run a Python venv's entry points in namespace sandboxes",
         ".SH SYNOPSIS",
-        *(f".B sandbox\\-venv {usage.name}\n{roff(usage.synopsis)}\n.br" for usage in COMMANDS),
+        "\n.br\n".join(lines),
         ".SH DESCRIPTION",
-        "Every entry point of a wrapped venv starts in a fresh Linux namespace sandbox: it sees its project, its venv,",
-        "the libraries that it needs, and little else. Without a command,",
-        ".B sandbox\\-venv\n.RI [ VENV ]\nwraps.",
+        *filled(
+            "Every entry point of a wrapped venv starts in a fresh Linux namespace sandbox: it sees its project, its "
+            "venv, the libraries that it needs, and little else. It can write its project, a home and a cache of its "
+            "own, but no file that tools outside obey. Without a command, VENV (default: .venv) is wrapped."
+        ),
+        ".SH OPTIONS",
+        *tagged(GENERAL),
         ".SH COMMANDS",
     ]
     for usage in COMMANDS:
-        out += [f".SS {usage.name}", roff(usage.text)]
-        for option, what in usage.options:
-            out += [".TP", f".B {roff(option)}", roff(what)]
+        out += [f".SS {usage.name} {roff(usage.synopsis)}", *filled(usage.text), *tagged(usage.options)]
         if usage.examples:
             out += [".PP", "Examples:", ".PP", ".nf", ".RS"]
             out += [roff(f"sandbox-venv {example}") for example in usage.examples]
             out += [".RE", ".fi"]
-    for title, rows in (("ENVIRONMENT", VARIABLES), ("EXIT STATUS", STATUSES), ("FILES", FILES)):
-        out.append(f".SH {title}")
-        for name, what in rows:
-            out += [".TP", f".B {roff(name)}", roff(what)]
+    out += [".SH BWRAP_OPTS", *filled("The options of bwrap(1), on either backend; they come after those of the")]
+    out += [*filled("default policy, and win. Those that no sandbox takes are refused with the reason. And:")]
+    out += tagged((name, what) for name, what in option_rows() if name.split()[0] in OWN)
+    for title, rows in groups_of_names():
+        out += [".PP", *filled(f"{title}:"), *tagged(rows)]
+    out += [".SH SETTINGS", *filled(f"{SETTINGS} What loosens counts in the project's file once it is trusted.")]
+    out += tagged((f"{key} ({kind})", what) for key, kind, what in setting_rows())
+    sections = (("ENVIRONMENT", VARIABLES), ("EXIT STATUS", STATUSES), ("FILES", FILES))
+    out += [line for title, rows in sections for line in (f".SH {title}", *tagged(rows))]
     return "\n".join([*out, ".SH SEE ALSO", ".BR bwrap (1),", ".BR python3 (1)", ""])
+
+
+OWN = {
+    "--lib": "show a library, by SONAME or path, with what it needs",
+    "--allow": "let a group of system calls through (devel, numa, nested)",
+    "--keep-fd": "leave a descriptor open",
+    "--tool": "show a program of the host, with what it needs",
+    "--shim": "show a program of the host, with what it needs, and a launcher of its name in the venv (wrap)",
+    "--rlimit": "a resource limit of the program, NAME=SOFT[:HARD]",
+    "--preset": "what a kind of program needs: vscode, pycharm, pipx, x11, wayland, gpu, desktop",
+}
+"""Options that bwrap(1) doesn't have."""
+
+_PLACES = {
+    "FD": "add-seccomp-fd block-fd keep-fd seccomp sync-fd",
+    "GROUP": "allow",
+    "SRC DEST": "bind bind-try dev-bind dev-bind-try ro-bind ro-bind-try symlink",
+    "FD DEST": "bind-data bind-fd file ro-bind-data ro-bind-fd",
+    "CAP": "cap-add cap-drop",
+    "DIR": "chdir",
+    "OCTAL PATH": "chmod",
+    "DEST": "dev dir mqueue proc remount-ro ro-overlay tmp-overlay tmpfs",
+    "GID": "gid",
+    "NAME": "hostname lib preset unsetenv",
+    "RWSRC WORKDIR DEST": "overlay",
+    "SRC": "overlay-src",
+    "OCTAL": "perms",
+    "NAME=VALUE": "rlimit",
+    "NAME VALUE": "setenv",
+    "PROGRAM": "shim tool",
+    "BYTES": "size",
+    "UID": "uid",
+}
+ARGUMENTS = {f"--{name}": words for words, names in _PLACES.items() for name in names.split()}
+"""What options take, in bwrap(1)'s words."""
 
 
 def option_rows() -> list[tuple[str, str]]:
     """Return (option with its arguments, remark) of what BWRAP_OPTS may hold."""
-    names = {0: "", 1: " ARG", 2: " ARG ARG", 3: " ARG ARG ARG"}
-    own = {
-        "--lib": "sandbox-venv's: show a library, by SONAME or path, with what it needs",
-        "--allow": "sandbox-venv's: let a group of system calls through (devel, numa, nested)",
-        "--keep-fd": "sandbox-venv's: leave a descriptor open",
-        "--tool": "sandbox-venv's: show a program of the host, with what it needs",
-        "--shim": "sandbox-venv's: the same, and a launcher of its name in the venv (wrap)",
-        "--rlimit": "sandbox-venv's: a resource limit of the program, NAME=SOFT[:HARD]",
-        "--preset": "sandbox-venv's: what a kind of program needs: vscode, pycharm, pipx, x11, wayland, gpu, desktop",
-    }
     return [
-        (name + names[count], own.get(name, "every sandbox has it anyway" if name in ALWAYS else ""))
-        for name, count in sorted(ARITY.items())
+        (
+            f"{name} {ARGUMENTS.get(name, '')}".rstrip(),
+            OWN.get(name, "every sandbox has it anyway" if name in ALWAYS else ""),
+        )
+        for name in sorted(ARITY)
     ]
+
+
+def groups_of_names() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return (what takes them, (name, what it is)) of what --preset and --allow name."""
+    allowed = [(name, optout.why) for name, optout in load_policy().optouts.items()]
+    return [("Presets, for --preset", list(presets.names().items())), ("Groups of system calls, for --allow", allowed)]
+
+
+SETTINGS = (
+    "In ~/.config/sandbox-venv/config.toml, and in [tool.sandbox-venv] of the project's pyproject.toml; in a table run "
+    "or install there, for that kind of session alone; in a table entry.NAME, for the entry point NAME alone."
+)
 
 
 def setting_rows() -> list[tuple[str, str, str]]:
@@ -117,21 +196,33 @@ def reference() -> str:
             out += ["| option | |", "|---|---|", *(f"| `{option}` | {what} |" for option, what in usage.options), ""]
         out += ["```console", *(f"$ sandbox-venv {example}" for example in usage.examples), "```", ""]
     out += ["## BWRAP_OPTS", "", "What each does is in bwrap(1).", "", "| option | |", "|---|---|"]
-    out += [f"| `{option}` | {what} |" for option, what in option_rows()]
+    own = {name: f"sandbox-venv's: {what}" for name, what in OWN.items()}
+    out += [f"| `{option}` | {own.get(option.split()[0], what)} |" for option, what in option_rows()]
     out += ["", "Not taken:", "", "| option | why |", "|---|---|"]
     out += [f"| `{option}` | {why} |" for option, why in sorted(REFUSED.items())]
-    out += ["", "## Settings", "", "In `~/.config/sandbox-venv/config.toml`, in `[tool.sandbox-venv]` of the project's"]
-    out += ["pyproject.toml; in a table `run` or `install` there, for that kind of session alone; in a table"]
-    out += [
-        "`entry.NAME`, for the entry point `NAME` alone. More is in [configuration.md](configuration.md).",
-        "",
-        "| key | value | |",
-        "|---|---|---|",
-    ]
+    for title, named in groups_of_names():
+        out += ["", f"{title}:", "", "| | |", "|---|---|", *(f"| `{name}` | {what} |" for name, what in named)]
+    out += ["", "## Settings", "", *textwrap.wrap(f"{SETTINGS} More is in [configuration.md](configuration.md).", 120)]
+    out += ["", "| key | value | |", "|---|---|---|"]
     out += [f"| `{key}` | {kind} | {what} |" for key, kind, what in setting_rows()]
     for title, rows in (("Environment variables", VARIABLES), ("Exit status", STATUSES), ("Files", FILES)):
         out += ["", f"## {title}", "", "| | |", "|---|---|", *(f"| `{name}` | {what} |" for name, what in rows)]
-    return "\n".join(out) + "\n"
+    return "\n".join([*out, *json_section()]) + "\n"
+
+
+def json_section() -> list[str]:
+    """Return what the reference says of ``--json``."""
+    out = [
+        "",
+        "## JSON output",
+        "",
+        "What `--json` prints. A key that is here stays; new ones may come. `[]` stands for",
+    ]
+    out += ["the items of a list, a flag is true or false. Errors are a line on standard error and the status 125."]
+    for command, keys in FORMATS.items():
+        out += ["", f"### {command} --json", "", "| key | value | |", "|---|---|---|"]
+        out += [f"| `{key.path}` | {key.kind} | {key.meaning} |" for key in keys]
+    return out
 
 
 def main(folder: Path) -> None:

@@ -73,7 +73,8 @@ def check_wheel(wheel: Path, package: set[str]) -> None:
         names = set(archive.namelist())
         (info,) = {name.split("/")[0] for name in names if ".dist-info/" in name}
         rest = {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
-        assert names == package | {f"{info}/{name}" for name in rest}
+        page = info.replace(".dist-info", ".data/data/share/man/man1/sandbox-venv.1")
+        assert names == package | {f"{info}/{name}" for name in rest} | {page}
         assert archive.read(f"{info}/entry_points.txt") == b"[console_scripts]\nsandbox-venv = sandbox_venv.cli:main\n"
         said = message_from_bytes(archive.read(f"{info}/METADATA"))
         assert (said["Name"], said["Version"], said["License-Expression"]) == ("sandbox-venv", __version__, "MIT")

@@ -3,6 +3,7 @@
 import subprocess
 
 from sandbox_venv.commands import manual
+from sandbox_venv.plan.options import ARITY
 from tests.harness import ROOT
 from tests.support.programs import need
 
@@ -22,6 +23,11 @@ def test_the_man_page_is_good_roff():
     argv = ["groff", "-man", "-Tutf8", "-ww", "-z"]
     done = subprocess.run(argv, input=manual.man_page(), capture_output=True, text=True, check=True)
     assert done.stderr == ""
+
+
+def test_what_an_option_takes_is_as_many_words_as_it_takes():
+    assert {name: len(manual.ARGUMENTS.get(name, "").split()) for name in ARITY} == ARITY
+    assert manual.OWN.keys() <= ARITY.keys()
 
 
 def test_text_that_looks_like_a_roff_request_is_text():

@@ -42,6 +42,17 @@ def test_doctors_table(name, works, capfdbinary):
     compare(name, capfdbinary.readouterr().out.decode())
 
 
+@pytest.mark.parametrize(
+    ("works", "outcome", "status"),
+    [(True, None, 0), (False, None, 1), (True, "stopped", 0), (True, "came through", 1), (False, "stopped", 1)],
+)
+def test_doctors_status_is_1_where_there_is_no_sandbox_or_an_attack_came_through(works, outcome, status, monkeypatch):
+    table = {key: row(works) for key in ("userns", "native", "bwrap", "seccomp")}
+    monkeypatch.setattr(doctor, "rows", lambda: table)
+    monkeypatch.setattr(doctor, "attack", lambda _: [["name", "Try", "stopped", ""], ["other", "Try", outcome, ""]])
+    assert doctor.doctor(["--attack"] if outcome else []) == status
+
+
 def test_help():
     texts = [("", overview()), *((f"{usage.name} ", help_text(usage.name)) for usage in COMMANDS)]
     compare("help", "".join(f"$ sandbox-venv {name}--help\n{text}\n" for name, text in texts))
