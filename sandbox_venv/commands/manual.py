@@ -30,7 +30,7 @@ VARIABLES = (
 STATUSES = (
     ("the program's own", "what was started in a sandbox ended so, or died by the same signal"),
     ("0", "done; for status: it is wrapped; for doctor: sandboxes can be had, and no attack came through"),
-    ("1", "status: not wrapped; verify, repair: a difference; trust: no; doctor: no sandbox, or an attack came through"),
+    ("1", "status: not wrapped; verify, repair: differences; trust: no; doctor: no sandbox, or attacks got through"),
     ("125", "the sandbox could not be set up, and nothing ran; or the command line or a settings file is wrong"),
     ("126", "the program is not executable"),
     ("127", "the program was not found"),

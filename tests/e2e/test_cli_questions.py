@@ -291,7 +291,9 @@ def test_json_is_as_described(tool: Tool, ordinary_user: User, backend: str) -> 
     venv.user.write(venv.bin / "sneaky", "#!/bin/sh\n", 0o755)
     more = {"why": [".", "lib:libc.so.6", "syscall:ptrace"], "explain": ["--", "python3"]}
     for command in ("status", "list", "verify", "doctor", "why"):
-        seen[command] = check_format(command, json.loads(venv.sandbox(command, *more.get(command, []), "--json").stdout))
+        seen[command] = check_format(
+            command, json.loads(venv.sandbox(command, *more.get(command, []), "--json").stdout)
+        )
     explained = venv.sandbox("explain", "--json", *more["explain"]).check().stdout
     seen["explain"] = check_format("explain", json.loads(explained))
     rare = {"missing[][]"} | {key.path for key in FORMATS["doctor"] if key.path.startswith("attacks")}
