@@ -207,7 +207,10 @@ def sort_options(words: list[str], *, where: str, stored: bool = False) -> UserO
             found.operations.append(Operation(option, tuple(prefix), os.path.normpath(target).replace("//", "/", 1)))
             prefix = []
         else:
-            _sort_flag(found, option)
+            try:
+                _sort_flag(found, option)
+            except SandboxError as error:
+                raise SandboxError(error.message.replace("options:", f"options ({where}):", 1), error.hint) from None
     if prefix:
         raise SandboxError(f"read options ({where}): {prefix[0]} must come before the option that it is for", HINT)
     return found

@@ -7,6 +7,7 @@ what tightens and was accepted stays in force whatever the file says later.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tomllib
@@ -125,15 +126,17 @@ def parse(text: str, path: Path, *, in_project: bool) -> list[Item]:
             data = data.get("tool", {}).get(TABLE, {})
         check(data, config_schema(), config_schema())
     except Invalid as error:
-        raise SandboxError(
-            f"read {path}: {error.message}", error.hint or "docs/configuration.md has all keys"
-        ) from None
+        hint = error.hint or "all keys are in sandbox-venv(1) and docs/reference.md"
+        if error.message == "unknown key 'tool'":
+            hint = f"here the keys stand by themselves, without [tool.{TABLE}]"
+        raise SandboxError(f"read {path}: {error.message}", hint) from None
     except (
         ValueError,
         RecursionError,
         AttributeError,
     ) as error:  # no TOML, or a number of more digits than int() takes
-        raise SandboxError(f"read {path}: {error}", "mend the file, or take [tool.sandbox-venv] out of it") from None
+        hint = "mend the file" + (f", or take [tool.{TABLE}] out of it" if in_project else "")
+        raise SandboxError(f"read {path}: {error}", hint) from None
     return items_of(data)
 
 
@@ -149,6 +152,8 @@ def read_file(path: Path, *, in_project: bool) -> list[Item]:
         return []
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
+        if isinstance(error, OSError) and error.errno == errno.ELOOP:
+            reason = "it is a link"
         raise SandboxError(f"read {path}: {reason}", "it must be a regular file of yours") from None
     try:
         return parse(data.decode("utf-8"), path, in_project=in_project)
@@ -185,7 +190,7 @@ def effective(current: list[Item], accepted: list[Item], kind: str = "run") -> t
     return counts, [item for item in current if item not in counts]
 
 
-def below_project(name: str, record: Record) -> str:
+def below_project(name: str, record: Record, origin: Path) -> str:
     """Return the path below the project that ``protect`` and ``hide`` name.
 
     Raises:
@@ -194,18 +199,22 @@ def below_project(name: str, record: Record) -> str:
     path = os.path.normpath(os.path.join(record.project, name))
     project, venv = str(record.project), str(record.venv)
     if path == project or not is_below(path, project) or is_below(path, venv) or is_below(venv, path):
-        hint = f"other paths belong into {user_path(record)}"
-        raise SandboxError(f"read settings: {name!r} must be a path below the project, and not the venv's", hint)
+        hint = "what lies elsewhere isn't shown, unless an option or a setting shows it"
+        raise SandboxError(f"read {origin}: {name!r} must be a path below the project, and not the venv's", hint)
     return path
 
 
-def words_of(item: Item, record: Record, settings: Settings) -> list[str]:
-    """Return the options that an item comes to."""
+def words_of(item: Item, record: Record, settings: Settings, origin: Path) -> list[str]:
+    """Return the options that an item of the file ``origin`` comes to.
+
+    Raises:
+        SandboxError: it names a path that it can't name, or that isn't there.
+    """
     key, value = item.key, item.value
     if key == "network":
         return ["--share-net" if value[0] == "true" else "--unshare-net"]
     if key in ("protect", "hide"):
-        path = below_project(value[0], record)
+        path = below_project(value[0], record, origin)
         if not os.path.lexists(path) or os.path.realpath(path) != path:
             settings.absent.append(path)
             return []
@@ -214,7 +223,12 @@ def words_of(item: Item, record: Record, settings: Settings) -> list[str]:
         return ["--tmpfs", path] if os.path.isdir(path) else ["--ro-bind", "/dev/null", path]
     if key in ("read-only", "read-write"):
         paths = [os.path.join(record.project, _expand(word, record)) for word in (*value, value[0])[:2]]
-        return ["--ro-bind" if key == "read-only" else "--bind", *map(os.path.normpath, paths)]
+        option = "--ro-bind" if key == "read-only" else "--bind"
+        words = [option, *map(os.path.normpath, paths)]
+        if not os.path.exists(words[1]):
+            hint = f"what may be missing: options = {json.dumps([option + '-try', *words[1:]])}"
+            raise SandboxError(f"read {origin}: {key}: there is no {words[1]}", hint)
+        return words
     return list(value) if key == "options" else [OPTION_OF[key], *value]
 
 
@@ -238,7 +252,7 @@ def _add(settings: Settings, items: list[Item], record: Record, origin: Path, se
             settings.options.env.append(("pass", item.value[0]))
             settings.origins.append((f"pass {item.value[0]}", str(origin)))
             continue
-        words = words_of(item, record, settings)
+        words = words_of(item, record, settings, origin)
         if words:
             settings.options.merge(sort_options(words, where=str(origin), stored=True))
             settings.origins.append((" ".join(words), str(origin)))

@@ -60,8 +60,10 @@ def check(value: object, schema: dict[str, Any], root: dict[str, Any], where: st
     if isinstance(value, str):
         _check_text(value, schema, where)
     elif isinstance(value, list):
-        if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", 1024):
-            raise Invalid(f"{where}: {len(value)} items are too {'many' if value else 'few'}")
+        least, most = schema.get("minItems", 0), schema.get("maxItems", 1024)
+        if not least <= len(value) <= most:
+            limit = f"{least}" if least == most else f"{least} to {most}"
+            raise Invalid(f"{where}: a list of {len(value)}, where {limit} items belong")
         for item in value:
             check(item, schema["items"], root, where)
     elif isinstance(value, dict):

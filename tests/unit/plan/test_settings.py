@@ -57,7 +57,7 @@ def words(found):
         ("[run]\nenv = {pas = []}", "unknown key 'run.env.pas'", "did you mean 'pass'?"),
         ("network = 1", "network: must be true or false", "docs/"),
         ("allow = ['devil']", "allow: unknown value 'devil'", "did you mean 'devel'?"),
-        ("read-only = [['a']]", "read-only: 1 items", "docs/"),
+        ("read-only = [['a']]", "read-only: a list of 1, where 2 items belong", "docs/"),
         ("read-only = [3]", "read-only: must be a text", "docs/"),
         ("env = {set = {A = 1}}", "env.set.A: must be a text", "docs/"),
         ("hide = ['']", "hide: '' can't stand there", "docs/"),
@@ -65,6 +65,13 @@ def words(found):
         ("entry.'a/b'.network = false", "entry: 'a/b' can't be a name there", "docs/"),
         ("\n".join(f"entry.e{n}.network = false" for n in range(65)), "entry: 65 items are too many", "docs/"),
         ("network = ", "Invalid value", "mend the file"),
+        ("[tool.sandbox-venv]\nnetwork = false", "unknown key 'tool'", "stand by themselves"),
+        ("run = 1", "run: must be a table", "docs/"),
+        ("[install.run]", "unknown key 'install.run'", "known are network, "),
+        ("protect = 'docs'", "protect: must be a list", "docs/"),
+        (f"protect = {['x'] * 65}", "protect: a list of 65, where 0 to 64 items belong", "docs/"),
+        ("env.drop = ['A B']", "env.drop: 'A B' can't stand there", "docs/"),
+        ("network = true\nnetwork = false", "Cannot overwrite a value", "mend the file"),
     ],
 )
 def test_what_is_wrong_is_said_with_what_would_be_right(tmp_path, text, message, hint):
@@ -72,6 +79,36 @@ def test_what_is_wrong_is_said_with_what_would_be_right(tmp_path, text, message,
         parse(text, tmp_path / "config.toml", in_project=False)
     assert message in caught.value.message
     assert hint in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("read-only = ['/none']", "read-only: there is no /none", 'options = ["--ro-bind-try", "/none", "/none"]'),
+        ("read-write = ['none']", "read-write: there is no {project}/none", '"--bind-try"'),
+        ("presets = ['x12']", "no preset 'x12'", "one of desktop, "),
+        ("limits = ['foo=1']", "--rlimit foo=1: no limit 'foo'", "one of as, "),
+        ("limits = ['nofile']", "'' is no limit", "SOFT:HARD"),
+        ("options = ['--unshare-nett']", "unknown option '--unshare-nett'", "did you mean --unshare-net?"),
+        ("options = ['--uid', 'me']", "--uid: Invalid uid: me", "bwrap(1)"),
+        ("options = ['--file', '9', '/x']", "--file names a descriptor", "BWRAP_ARGS"),
+        ("env.set = {'A=B' = 'x'}", "--setenv: a variable's name", "bwrap(1)"),
+        ("protect = ['../x']", "'../x' must be a path below the project", "isn't shown"),
+    ],
+)
+def test_what_no_start_could_take_is_said_with_the_file(record, text, message, hint):
+    record.own.write_text(text)
+    with pytest.raises(SandboxError) as caught:
+        read_settings(record, "run")
+    assert message.format(project=record.project) in caught.value.message
+    assert str(record.own) in caught.value.message
+    assert (hint in (caught.value.hint or ""), caught.value.status) == (True, 125)
+
+
+def test_an_own_file_that_is_a_link_is_refused_in_words(record):
+    record.own.symlink_to(record.shared)
+    with pytest.raises(SandboxError, match="it is a link"):
+        read_settings(record, "run")
 
 
 def test_a_project_without_settings_may_hold_any_text(tmp_path):
@@ -119,7 +156,7 @@ def test_the_projects_file_loosens_only_once_it_was_accepted(record):
     accept(record)
     found = read_settings(record, "run")
     assert (words(found), found.ignored) == (["--unshare-net", "--ro-bind /srv /srv"], [])
-    share(record, 'read-only = ["/srv"]\nread-write = ["/opt"]\n')
+    share(record, 'read-only = ["/srv"]\nread-write = ["/srv"]\n')
     found = read_settings(record, "run")
     assert (words(found), [item.key for item in found.ignored]) == (
         ["--ro-bind /srv /srv", "--unshare-net"],
