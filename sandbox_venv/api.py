@@ -62,7 +62,7 @@ def compile_policy(
     Settings of single entry points (``entry.NAME``) count besides, when such a one is run: see :func:`explain`.
 
     Args:
-        venv: its path; None finds it as ``sandbox-venv run`` does.
+        venv: its path; None finds it as ``sandbox-venv run`` does; "" stands for the system's Python.
         options: bubblewrap options besides those in force anyway, as on the command line.
         session: what kind of session.
         backend: what executes it.
@@ -76,7 +76,7 @@ def compile_policy(
     from .run import Asked, find_venv
 
     asked = Asked()
-    asked.venv = find_venv(None if venv is None else os.fspath(venv))
+    asked.venv = find_venv(None if venv is None else os.fspath(venv)) or ""
     asked.options = list(options)
     asked.session = session
     asked.backend = "" if backend == "auto" else backend
@@ -117,8 +117,8 @@ def run_command(policy: Policy, command: Sequence[Text], **more: Any) -> subproc
         "--session",
         policy.session,
     ]
-    words += ["--venv", policy.venv] if policy.venv else ["--project", policy.project]
-    if policy.venv and not json.loads(policy.explanation)["wrapped"]:
+    words += ["--venv", policy.venv or ""]  # without a venv: not the one that happens to be near
+    if not json.loads(policy.explanation)["wrapped"]:
         words += ["--project", policy.project]
     words += [*policy.options, "--", *(os.fspath(word) for word in command)]
     return subprocess.run(words, **more)  # noqa: PLW1510 - the caller's choice
@@ -149,7 +149,7 @@ def _asked(policy: Policy, entry: str) -> Asked:
     from .run import Asked
 
     asked = Asked()
-    asked.venv, asked.backend, asked.session = policy.venv, policy.backend, policy.session
+    asked.venv, asked.backend, asked.session = policy.venv or "", policy.backend, policy.session
     asked.options, asked.command = list(policy.options), [entry]
     if not json.loads(policy.explanation)["wrapped"]:
         asked.project = policy.project

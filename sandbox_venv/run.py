@@ -67,7 +67,13 @@ def parse(args: list[str], *, need_command: bool = True) -> Asked:
 
 
 def find_venv(asked: str | None) -> str | None:
-    """Return the venv's path, its parent resolved, or None where there is none."""
+    """Return the venv's path, its parent resolved, or None where there is none.
+
+    Args:
+        asked: a path; "" for none, so the system's Python; None: $VIRTUAL_ENV, else the nearest ``.venv``.
+    """
+    if asked == "":
+        return None
     if asked is None and os.environ.get("VIRTUAL_ENV"):
         asked = os.environ["VIRTUAL_ENV"]
     if asked is not None:

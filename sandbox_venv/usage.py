@@ -56,7 +56,7 @@ COMMANDS = (
         "Run one command in the sandbox of a venv: of VENV, else of $VIRTUAL_ENV, else of the "
         "nearest .venv from here upwards, else of the system's Python with this directory as "
         "the project. The venv need not be wrapped; it is not changed.",
-        (("--venv VENV", "whose sandbox"), BACKEND, PROJECT, SESSION, OPTIONS),
+        (("--venv VENV", "whose sandbox; empty: the system's Python"), BACKEND, PROJECT, SESSION, OPTIONS),
         ("run -- python app.py", "run --unshare-net --ro-bind /srv/data /data -- pytest"),
         takes_venv=False,
     ),

@@ -64,8 +64,7 @@ def attack(venv: str | None) -> list[list[str]]:
         SandboxError: the session could not be had.
     """
     asked = Asked()
-    asked.venv = venv
-    asked.venv = find_venv(venv)
+    asked.venv = find_venv(venv) or ""
     source = resources.files(__package__).joinpath("attacks_inside.py").read_text(encoding="utf-8")
     with prepared(asked) as given:
         code = "import sys; sys.stdin.read()"  # a process of yours, to be seen
@@ -73,8 +72,8 @@ def attack(venv: str | None) -> list[list[str]]:
         try:
             command = [f"{given['venv']}/bin/python"]
             if not given["wrapped"]:
-                where = ["--venv", given["venv"]] if given["venv"] else []
-                command = [sys.executable, "-P", "-m", "sandbox_venv", "run", *where, "--", "python3"]
+                command = [sys.executable, "-P", "-m", "sandbox_venv", "run", "--venv", given["venv"] or ""]
+                command += ["--", "python3"]
             done = subprocess.run(
                 [*command, "-I", "-c", source, json.dumps(given)],
                 capture_output=True,

@@ -120,10 +120,16 @@ def _venv_of(pid: int, words: list[str], cwd: str) -> str:
     if not named:
         try:
             with open(f"/proc/{pid}/environ", "rb") as file:
-                named = [os.fsdecode(item[12:]) for item in file.read().split(b"\0") if item[:12] == b"VIRTUAL_ENV="]
+                named = [
+                    os.fsdecode(item[12:])
+                    for item in file.read().split(b"\0")
+                    if item[12:] and item[:12] == b"VIRTUAL_ENV="
+                ]
         except OSError:
             named = []
-    if named and named[-1]:
+    if named and not named[-1]:
+        return ""
+    if named:
         path = os.path.normpath(os.path.join(cwd, named[-1]))
         return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
     return nearest_venv(cwd) or ""
