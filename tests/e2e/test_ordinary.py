@@ -38,9 +38,9 @@ def test_the_standard_library_is_whole(shared_venv: Venv) -> None:
 def test_in_the_c_locale_python_chooses_as_outside(shared_venv: Venv, way: dict[str, str]) -> None:
     """Verbose starts are the Python launcher's, which chose for itself before."""
     code = "import os, sys; print(sys.flags.utf8_mode, os.environ.get('LC_CTYPE'))"
-    outside = run_as(shared_venv.user, [system_python(), "-c", code], env={"LANG": None}).check().stdout
-    assert shared_venv.python(code, env={"LANG": None, **way}).check().stdout == outside
-    assert shared_venv.python(code, env={"LANG": None, "LC_CTYPE": "C.UTF-8", **way}).check().stdout == "0 C.UTF-8\n"
+    for env in ({"LANG": None}, {"LANG": None, "LC_CTYPE": "C.UTF-8"}):
+        outside = run_as(shared_venv.user, [system_python(), "-c", code], env=env).check().stdout
+        assert shared_venv.python(code, env={**env, **way}).check().stdout == outside
 
 
 @pytest.mark.registry

@@ -117,7 +117,7 @@ def test_timeout_nohup_setsid_nice_and_affinity(shared_venv: Venv) -> None:
         timeout 1 $P -c 'import time; time.sleep(30)'; echo $?
         nohup $P -c 'import signal; print(int(signal.getsignal(1)))' 2>/dev/null | cat
         setsid -w $P -c 'print("sid")'
-        nice -n 5 $P -c 'import os; print(os.nice(0))'
+        nice -n 5 $P -c 'import os, sys; print(os.nice(0) - int(sys.argv[1]))' $(nice)
         taskset -c 0 $P -c 'import os; print(os.sched_getaffinity(0))'
         umask 077; $P -c 'import os; print(oct(os.umask(0)))'
         seq 3 | xargs -P 3 -n 1 $P -c 'import sys; print(sys.argv[1])' | sort | tr -d '\\n'

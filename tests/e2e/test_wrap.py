@@ -151,6 +151,7 @@ def test_launchers_of_another_state_directory_are_not_taken_for_programs(project
 
 
 def test_base_interpreter_gone_is_said(project: Venv) -> None:
+    before = sorted(os.listdir(project.path))
     (project.path / "pyvenv.cfg").write_text("home = /opt/gone/bin\nversion = 3.11.2\n")
     for name in ("python", "python3"):
         (project.bin / name).unlink()
@@ -158,7 +159,7 @@ def test_base_interpreter_gone_is_said(project: Venv) -> None:
     done = project.wrap().check(125)
     assert "base interpreter '/opt/gone/bin/python3.11' is gone" in done.stderr
     assert "python3 -m venv --clear" in done.stderr
-    assert sorted(os.listdir(project.path)) == ["bin", "include", "lib", "lib64", "pyvenv.cfg"]
+    assert sorted(os.listdir(project.path)) == before
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root can make what another user owns")

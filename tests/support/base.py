@@ -65,7 +65,13 @@ def remove_tree(path: Path) -> None:
 
 @functools.cache
 def system_python() -> str:
-    """Return an interpreter of 3.11 or newer that an ordinary user can execute."""
+    """Return an interpreter of 3.11 or newer that an ordinary user can execute: the tool's, and the venvs'.
+
+    `SANDBOX_VENV_TEST_PYTHON` names another one than the machine's.
+    """
+    chosen = os.environ.get("SANDBOX_VENV_TEST_PYTHON")
+    if chosen:
+        return chosen
     names = ["/usr/bin/python3", *(f"/usr/bin/python3.{minor}" for minor in range(20, 10, -1))]
     found = shutil.which("python3")
     if found:

@@ -29,7 +29,7 @@ def test_copy_of_the_tool_runs_alone_from_byte_code(state: StateDir, tmp_path: P
         "import sys; sys.path.insert(0, sys.argv[1]); import sandbox_venv.cli, sandbox_venv.plan.build;"
         "import elftools, dotenv;"
         "import importlib.util; spec = importlib.util.find_spec('pyseccomp');"
-        "print(sandbox_venv.cli.__file__, sandbox_venv.cli.__cached__, spec.origin, sandbox_venv.cli.main.__code__.co_filename)"
+        "print(sandbox_venv.cli.__file__, sandbox_venv.cli.__spec__.cached, spec.origin, sandbox_venv.cli.main.__code__.co_filename)"
     )
     base = toolcode.tool_interpreter()
     done = subprocess.run([base, "-ISB", "-c", check, code], cwd=tmp_path, capture_output=True, text=True, check=True)

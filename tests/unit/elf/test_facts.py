@@ -205,6 +205,7 @@ def write_rows(directory: Path, worker: int) -> None:
         assert cache.problem is None or "locked" in cache.problem
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # by pytest-xdist's own thread
 def test_processes_that_write_at_the_same_time_all_succeed_or_give_up(directory: Path):
     children = []
     for worker in range(6):

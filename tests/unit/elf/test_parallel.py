@@ -17,6 +17,9 @@ from sandbox_venv.elf.parallel import ENOUGH, read_all, workers_for
 from sandbox_venv.elf.parse import ElfFacts
 from tests.unit.elf.elves import forge, write
 
+# A worker of pytest-xdist has a thread; the code under test asks workers_for() first, which these tests leave out.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+
 
 @pytest.fixture
 def paths(tmp_path: Path) -> list[str]:
