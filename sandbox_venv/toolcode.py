@@ -6,7 +6,6 @@ The byte code is of the unchecked-hash kind (PEP 552): no time stamp can make it
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import errno
 import hashlib
@@ -21,12 +20,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import __version__
+from . import __version__, bundle
 from .errors import SandboxError
 
 if TYPE_CHECKING:
-    from types import CodeType
-
     from .state import StateDir
 
 YOUNG = 86_400
@@ -34,9 +31,6 @@ YOUNG = 86_400
 MAX_LAUNCHER = 256 << 10
 """Bytes; as of ``venv.launchers``."""
 PACKAGE = Path(__file__).resolve().parent
-HOT = ("sandbox_venv/launch/", "sandbox_venv/__init__.py", "sandbox_venv/errors.py")
-NOT_HOT = ("sandbox_venv/launch/native/", "sandbox_venv/launch/desktop.py", "sandbox_venv/launch/resume.py")
-BUNDLE = "hot.bin"
 DEPENDENCIES = {"elftools": "pyelftools", "pyseccomp": "pyseccomp", "dotenv": "python-dotenv"}
 
 
@@ -132,34 +126,6 @@ def _compiled(source: str, data: bytes, path: str) -> bytes:
     return importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + importlib.util.source_hash(data) + code
 
 
-def _compile_hot(source: bytes, path: str) -> CodeType:
-    """Return the code of a module whose docstrings nobody reads, and that doesn't import ``__future__``."""
-    tree = ast.parse(source)
-    tree.body = [node for node in tree.body if not (isinstance(node, ast.ImportFrom) and node.module == "__future__")]
-    code: CodeType = compile(tree, path, "exec", annotations.compiler_flag, dont_inherit=True, optimize=2)
-    return code
-
-
-def _bundle(target: Path, files: dict[str, tuple[bytes, int]]) -> bytes:
-    """Return what launchers import first, as one file (``launch/preload.py``); the code names ``target``."""
-    table = {}
-    preload = None
-    bodies = b""
-    for name, (data, _) in sorted(files.items(), reverse=True):
-        if not name.endswith(".py") or not name.startswith(HOT) or name.startswith(NOT_HOT):
-            continue
-        code = _compile_hot(data, str(target / name))
-        if name.endswith("/preload.py"):
-            preload = code
-            continue
-        body = marshal.dumps(code)
-        bodies = body + bodies
-        parts = name.removesuffix(".py").split("/")
-        is_package = parts[-1] == "__init__"
-        table[".".join(parts[:-1] if is_package else parts)] = name, is_package, len(bodies), len(body)
-    return importlib.util.MAGIC_NUMBER + marshal.dumps((preload, table)) + bodies
-
-
 def _is_whole(target: Path, files: dict[str, tuple[bytes, int]]) -> bool:
     """Tell whether a copy is there as it was made: a power cut can leave empty files behind a rename."""
     try:
@@ -167,7 +133,7 @@ def _is_whole(target: Path, files: dict[str, tuple[bytes, int]]) -> bool:
             path = f"{target}/{name}"
             if os.stat(path).st_size != len(data) or (name.endswith(".py") and os.stat(_byte_code(path)).st_size <= 16):
                 return False
-        return (target / BUNDLE).stat().st_size > 4
+        return (target / bundle.NAME).stat().st_size > 4
     except OSError:
         return False
 
@@ -181,7 +147,7 @@ def _build(folder: Path, target: Path, files: dict[str, tuple[bytes, int]]) -> N
         if name.endswith(".py"):
             source = f"{parents[name.partition('/')[0].removesuffix('.py')]}/{name}"
             _write(_byte_code(path), _compiled(source, data, f"{target}/{name}"), 0o600)
-    (folder / BUNDLE).write_bytes(_bundle(target, files))
+    (folder / bundle.NAME).write_bytes(bundle.write(target, files))
 
 
 def _write(path: str, data: bytes, mode: int) -> None:

@@ -1,8 +1,8 @@
 """Imports of hot modules from one file: reading it takes less than looking for a dozen files.
 
-``toolcode`` writes the file, ``hot.bin``, beside the package: byte code's magic number; marshalled, this module's code
-and a table of modules; their code. Launchers read it (``venv/launchers.py``); without it, or for an interpreter of
-another version, everything is imported the usual way. Imports nothing that an interpreter hasn't at its start.
+``bundle.py`` says what is in it, and writes it beside the package. Launchers read it (``venv/launchers.py``); without
+it, or for an interpreter of another version, everything is imported the usual way. Imports nothing that an interpreter
+hasn't at its start.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 import gc
 import posix
 import sys
-from _frozen_importlib import ModuleSpec
+from _frozen_importlib import ModuleSpec, module_from_spec
 from _frozen_importlib_external import SourceFileLoader
 from marshal import loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import ModuleType
+    from types import CodeType, ModuleType
 
 
 class Preloaded:
@@ -61,7 +61,21 @@ class Preloaded:
             code = loads(data)  # noqa: S302 - the state directory is trusted
         except (EOFError, ValueError, TypeError):  # a power cut
             code = SourceFileLoader(module.__name__, str(module.__file__)).get_code(module.__name__)
+        if isinstance(code, list):
+            for name, its_code in code[:-1]:
+                self.bring(name, its_code)
+            code = code[-1][1]
         exec(code, module.__dict__)  # noqa: S102
+
+    def bring(self, name: str, code: CodeType) -> None:
+        """Import a module whose code is here, where it isn't imported, and all that it needs is."""
+        if name in sys.modules:
+            return
+        module = module_from_spec(self.find_spec(name))  # type: ignore[arg-type]
+        sys.modules[name] = module
+        exec(code, module.__dict__)  # noqa: S102
+        package, _, last = name.rpartition(".")
+        setattr(sys.modules[package], last, module)
 
 
 def install(folder: str, table: dict[str, tuple[str, bool, int, int]], size: int) -> None:

@@ -44,7 +44,7 @@ LAYERS = (
     ("venv",),
     ("plan",),
     ("policy", "elf", "seccomp"),
-    ("venv.inspect", "venv.record", "venv.base", "venv.accounts", "state", "toolcode", "probe", "namespaces"),
+    ("venv.inspect", "venv.record", "venv.base", "venv.accounts", "state", "toolcode", "bundle", "probe", "namespaces"),
     ("launch",),
     ("errors",),
 )

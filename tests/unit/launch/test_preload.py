@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox_venv import toolcode
+from sandbox_venv import bundle, toolcode
 from sandbox_venv.venv.launchers import _body
 
 ASK = "lambda *_: print(type(sys.modules['sandbox_venv.launch.planfile'].__loader__).__name__, sys.modules.get('os'))"
@@ -22,7 +22,7 @@ def copy(tmp_path: Path) -> Path:
         if name.startswith("sandbox_venv/"):
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_bytes(data)
-    (tmp_path / "hot.bin").write_bytes(toolcode._bundle(tmp_path, toolcode._files()))
+    (tmp_path / "hot.bin").write_bytes(bundle.write(tmp_path, toolcode._files()))
     return tmp_path
 
 
@@ -64,3 +64,17 @@ def test_a_module_of_it_knows_its_place(copy: Path) -> None:
     done = subprocess.run([sys.executable, "-IS", "-c", code], capture_output=True, text=True, check=True)
     package = os.path.join(copy, "sandbox_venv")
     assert done.stdout.split() == [f"{package}/launch/main.py"] * 2 + [f"{package}/hints.py", "None"]
+
+
+def test_one_read_brings_what_a_module_is_imported_with(copy: Path) -> None:
+    code = _body(copy, "sandbox_venv.launch.main", "load", b"").replace("load(b'')", "")
+    count = "opened = []\nsys.addaudithook(lambda name, args: name == 'open' and opened.append(args[0]))\n"
+    code = code.replace("sys.dont_write_bytecode", count + "sys.dont_write_bytecode")
+    code += "\nfrom sandbox_venv.launch import recorded, linux\nimport sandbox_venv.launch.inside.init as init\n"
+    code += (
+        "assert init is recorded.init and recorded.linux is linux and load.__module__ == 'sandbox_venv.launch.main'\n"
+    )
+    code += "print(len(opened), [name for name in opened if not str(name).endswith('hot.bin')])"
+    done = subprocess.run([sys.executable, "-IS", "-c", code], capture_output=True, text=True, check=True)
+    # the table; the two packages above; main with all its modules; what native needs
+    assert done.stdout == "5 []\n"
