@@ -72,7 +72,7 @@ def write(target: Path, files: Mapping[str, tuple[bytes, int]]) -> bytes:
     code = {name: compile_hot(sources[name], str(target / file)) for name, file in names.items()}
     preload = code.pop("sandbox_venv.launch.preload")
     brought: list[str] = []
-    contents: dict[str, object] = dict(code)
+    contents: dict[str, CodeType | list[tuple[str, CodeType]]] = dict(code)
     for start in STARTS:
         before = len(brought)
         in_order(start, names, sources, brought)
