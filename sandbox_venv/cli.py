@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import __version__
-from .errors import SandboxError
+from .errors import LAUNCHER_FAILED, SandboxError
 from .launch.failure import guarded
 from .run import parse, run_command, start
 from .usage import help_text, overview
@@ -213,9 +213,19 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
-    except OSError as error:
+    except Exception as error:  # one line, and a traceback for those who ask
         if debug:
             raise
-        name = f" {error.filename!r}" if error.filename else ""
-        sys.stderr.write(f"sandbox-venv: {words[0] if words else 'wrap'}{name}: {error.strerror}\n")
-        return 125
+        sys.stderr.write(in_a_line(error, words[0] if words else "wrap").render())
+        return LAUNCHER_FAILED
+
+
+def in_a_line(error: Exception, command: str) -> SandboxError:
+    """Return an error that nobody foresaw as one that users see."""
+    if isinstance(error, OSError) and error.strerror:
+        name = f" {os.fsdecode(error.filename)!r}" if isinstance(error.filename, (str, bytes)) else ""
+        return SandboxError(
+            f"{command}{name}: {error.strerror}", f"for where it happened: sandbox-venv --debug {command} …"
+        )
+    text = f"{command}: {type(error).__name__}: {error}"
+    return SandboxError(text, "a mistake in sandbox-venv; to report it: sandbox-venv --debug, and the same words")
