@@ -12,6 +12,7 @@ import os
 from ..errors import shown
 from ..state import StateDir
 from . import files
+from .executable import EXECUTABLE
 from .inspect import list_entries
 from .launchers import launcher_text
 from .record import Record, find_record, write_record
@@ -34,7 +35,7 @@ def _add(tree: Tree, record: Record, names: list[str]) -> list[str]:
             notes.append(f"{shown(name)} in bin/ is no launcher and hides the one of that name; wrap again to take it")
             continue
         text = launcher_text(record.interpreter, record.code, record.folder, name)
-        files.stage_file(tree.stage, name, text, 0o755)
+        files.stage_file(tree.stage, name, text, 0o755, record.code / EXECUTABLE)
         os.rename(name, name, src_dir_fd=tree.stage, dst_dir_fd=tree.bin)
         notes.append(f"new entry point {shown(name)}")
         if _hides(name):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
 import shutil
@@ -19,6 +20,8 @@ from .record import Found
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 CHUNK = 1 << 20
+FICLONE = 0x40049409  # linux/fs.h
+BLOCK = 4096
 MAX_HASHED = 1 << 30
 """Bytes beyond which no file in ``bin/`` is looked into: a hole of any size costs nothing to make."""
 NO_HARD_LINKS = (errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EINVAL)
@@ -240,7 +243,35 @@ def put(source: int, name: str, target: int, new: str, stage: int) -> None:
         remove(stage, temporary)  # rename(2) of two links to one file does nothing and leaves both
 
 
-def stage_file(stage: int, name: str, data: bytes, mode: int) -> None:
-    """Write a file in the stage, over an older one."""
+def stage_file(stage: int, name: str, data: bytes, mode: int, like: Path | None = None) -> None:
+    """Write a file in the stage, over an older one; ``like``: a file whose blocks it may share."""
     remove_tree(stage, name)
-    write_new(name, data, mode, dir_fd=stage)
+    if like is None or not _share(stage, name, data, mode, like):
+        write_new(name, data, mode, dir_fd=stage)
+
+
+def _share(stage: int, name: str, data: bytes, mode: int, like: Path) -> bool:
+    """Write a file as a reflink of another one, and the blocks in which they differ; tell whether that could be done.
+
+    Both are files of their own: only what neither has changed lies on the disk once. ioctl_ficlone(2).
+    """
+    try:
+        source = os.open(like, READ)
+    except OSError:
+        return False
+    made = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=stage)
+    try:
+        fcntl.ioctl(made, FICLONE, source)
+        for at in range(0, len(data), BLOCK):
+            if os.pread(made, BLOCK, at) != data[at : at + BLOCK]:
+                os.pwrite(made, data[at : at + BLOCK], at)
+        os.ftruncate(made, len(data))
+        os.fchmod(made, mode)
+        os.fsync(made)
+    except OSError:  # another file system, or one that can't; no room, which the copy says
+        os.unlink(name, dir_fd=stage)
+        return False
+    finally:
+        os.close(source)
+        os.close(made)
+    return True

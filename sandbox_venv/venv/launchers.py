@@ -104,7 +104,7 @@ def stub(
 ) -> bytes:
     """Return a stub that calls ``function`` of ``module`` in the tool's copy; ASCII but for the interpreter's path.
 
-    It refuses to where one of the directories ``trusted`` isn't this user's alone: before it imports anything from there.
+    It refuses to where a directory of ``trusted`` isn't this user's alone: before it imports anything from there.
     """
     return shebang(interpreter) + _body(code, module, function, *arguments, trusted=trusted).encode("ascii")
 

@@ -21,6 +21,7 @@ from . import files
 from .activate import add_block, strip_block
 from .allowed import check_allowed
 from .draft import new_record, write_helpers
+from .executable import EXECUTABLE
 from .inspect import inspect_venv, is_entry, is_script, locate
 from .launchers import MAX_LAUNCHER, launcher_text, looks_like_launcher
 from .record import Found, Record, find_record, has_originals, write_record
@@ -142,7 +143,7 @@ def _stage_all(tree: Tree, record: Record) -> None:
     """Write every launcher and outer script to the stage: what can fail for want of room fails here."""
     for name in record.entries:
         text = launcher_text(record.interpreter, record.code, record.folder, name)
-        files.stage_file(tree.stage, name, text, 0o755)
+        files.stage_file(tree.stage, name, text, 0o755, record.code / EXECUTABLE)
     for name in os.listdir(tree.bin):
         text_now = files.read_file(tree.bin, name, MAX_SCRIPT) if is_script(name) else None
         if text_now is not None and name not in record.entries:
