@@ -27,6 +27,15 @@ def test_commands_exist(page):
         assert word in BY_NAME or word.startswith(("-", "[", ".")), word
 
 
+def test_tests_that_pages_name_exist():
+    named = []
+    for page in PAGES:
+        for name in re.findall(r"`(?:tests/)?((?:e2e|escape|kernel|unit)/[\w/*]*(?:\.py)?)", page.read_text()):
+            assert list((ROOT / "tests").glob(name)), (page.name, name)
+            named.append(name)
+    assert len(named) > 25
+
+
 def test_examples_of_settings_are_taken():
     blocks = re.findall(r"```toml\n(.*?)```", (ROOT / "docs/configuration.md").read_text(), re.S)
     assert len(blocks) == 3
