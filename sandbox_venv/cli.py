@@ -176,7 +176,8 @@ def dispatch(words: list[str]) -> int:
         return 0
     known = [*COMMANDS, *MODULES]
     if words[:1] == ["help"] and words[1] in known:
-        words = [words[1], "--help"]
+        sys.stdout.write(help_text(words[1]))
+        return 0
     is_venv = len(words) == 1 and os.path.isfile(os.path.join(words[0], "pyvenv.cfg"))
     if words and words[0] in known and not is_venv:
         if words[0] not in RAW and words[1:2] in (["-h"], ["--help"]):

@@ -8,14 +8,20 @@ from collections.abc import Callable
 
 from ..errors import SandboxError, nearest
 from ..plan.options import ARITY
+from ..policy import presets
 from ..usage import COMMANDS, OPTIONS, Usage
+from .manual import OWN
 
 SHELLS = ("bash", "zsh", "fish")
 VALUES = {
     "--backend": ("auto", "bwrap", "native"),
     "--session": ("run", "install"),
     "--format": ("text", "json", "bwrap"),
+    "--allow": ("devel", "numa", "nested"),
+    "--preset": tuple(presets.names()),
 }
+PLACES = ("--venv", "--project")
+"""Options that take a directory."""
 
 
 def flags_of(usage: Usage) -> list[tuple[str, str, tuple[str, ...]]]:
@@ -26,7 +32,7 @@ def flags_of(usage: Usage) -> list[tuple[str, str, tuple[str, ...]]]:
         if words.startswith("--")
     ]
     if OPTIONS in usage.options:
-        found += [(name, "bubblewrap's, bwrap(1)", ()) for name in sorted(ARITY)]
+        found += [(name, OWN.get(name, "bubblewrap's, bwrap(1)"), VALUES.get(name, ())) for name in sorted(ARITY)]
     return found
 
 
@@ -39,6 +45,10 @@ def bash() -> str:
     """Return the script for bash."""
     names = " ".join(usage.name for usage in COMMANDS)
     cases = []
+    values = [(name, " ".join(words)) for name, words in (*VALUES.items(), ("completion", SHELLS))]
+    few = "\n".join(
+        f'        {name}) COMPREPLY=( $(compgen -W "{words}" -- "$current") ); return ;;' for name, words in values
+    )
     for usage in COMMANDS:
         words = " ".join(name for name, _, _ in flags_of(usage))
         cases.append(f'        {usage.name}) words="{words}" ;;')
@@ -46,10 +56,15 @@ def bash() -> str:
 # bash completion for sandbox-venv
 _sandbox_venv() {{
     local current="${{COMP_WORDS[COMP_CWORD]}}" previous="${{COMP_WORDS[COMP_CWORD-1]}}" words="" word
+    local bin="${{VIRTUAL_ENV:-.venv}}/bin"
     COMPREPLY=()
+    if [[ "$previous" == "--" ]]; then
+        mapfile -t COMPREPLY < <(compgen -c -f -- "$current"; cd "$bin" 2>/dev/null && compgen -f -- "$current")
+        return
+    fi
     for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
         if [[ "$word" == "--" ]]; then
-            mapfile -t COMPREPLY < <(compgen -c -f -- "$current")
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
             return
         fi
     done
@@ -58,10 +73,8 @@ _sandbox_venv() {{
         return
     fi
     case "$previous" in
-        --backend) COMPREPLY=( $(compgen -W "auto bwrap native" -- "$current") ); return ;;
-        --session) COMPREPLY=( $(compgen -W "run install" -- "$current") ); return ;;
-        --format) COMPREPLY=( $(compgen -W "text json bwrap" -- "$current") ); return ;;
-        completion) COMPREPLY=( $(compgen -W "{" ".join(SHELLS)}" -- "$current") ); return ;;
+{few.lstrip()}
+        {"|".join(PLACES)}) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
     esac
     case "${{COMP_WORDS[1]}}" in
 {chr(10).join(cases)}
@@ -84,7 +97,9 @@ def zsh() -> str:
         specs = []
         for name, what, values in flags_of(usage):
             argument = f":value:({' '.join(values)})" if values else ":value:_files" if ARITY.get(name) else ""
-            specs.append(f"'*{name}[{quoted(what)}]{argument}'")
+            argument = ":directory:_files -/" if name in PLACES else argument
+            brackets = str.maketrans("[]", "()")
+            specs.append(f"'*{name}[{quoted(what).translate(brackets)}]{argument}'")
         rest = "'*:shell:(" + " ".join(SHELLS) + ")'" if usage.name == "completion" else "'*:file:_files'"
         cases.append(f"        {usage.name}) _arguments {' '.join([*specs, rest])} ;;")
     return f"""\
@@ -101,6 +116,17 @@ _sandbox-venv() {{
         return
     fi
     local command=$words[2]
+    local -i dashes=${{words[(I)--]}}
+    if (( dashes && dashes < CURRENT )); then
+        local -a entries
+        entries=( ${{VIRTUAL_ENV:-.venv}}/bin/*(N:t) )
+        if (( CURRENT == dashes + 1 )); then
+            _alternative 'entries:entry point:compadd -a entries' 'commands:command:_path_commands' 'files:file:_files'
+        else
+            _files
+        fi
+        return
+    fi
     shift words
     (( CURRENT-- ))
     case $command in
@@ -123,9 +149,13 @@ def fish() -> str:
     for usage in COMMANDS:
         seen = f"-n '__fish_seen_subcommand_from {usage.name}'"
         for name, what, values in flags_of(usage):
-            more = f" -xa '{' '.join(values)}'" if values else " -r" if ARITY.get(name) else ""
+            more = f" -xa '{' '.join(values)}'" if values else " -r" if ARITY.get(name) or name in PLACES else ""
             lines.append(f"complete -c sandbox-venv {seen} -l {name[2:]} -d '{quoted(what)}'{more}")
     lines.append(f"complete -c sandbox-venv -n '__fish_seen_subcommand_from completion' -xa '{' '.join(SHELLS)}'")
+    started = "test (commandline -opc)[-1] = --"
+    entries = "(set -q VIRTUAL_ENV; and set -l v $VIRTUAL_ENV; or set -l v .venv; string replace -r '.*/' '' $v/bin/*)"
+    quotes = str.maketrans("'", '"')
+    lines.append(f"complete -c sandbox-venv -n '{started}' -a '{entries.translate(quotes)}' -d 'entry point'")
     return "\n".join(lines) + "\n"
 
 

@@ -170,6 +170,7 @@ def list_venvs(words: list[str]) -> int:
         drift = find_drift(record)
         condition = "ok" if not drift else drift[0].problem if len(drift) == 1 else f"{len(drift)} things differ"
         rows.append({"state": str(folder), "venv": str(record.venv), "backend": record.backend, "condition": condition})
+    rows.sort(key=lambda row: (row["venv"] or "", row["state"]))
     if as_json:
         say_json(rows)
         return 0

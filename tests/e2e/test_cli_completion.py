@@ -22,6 +22,11 @@ CASES = [
     ("completion z", "completion zsh"),
     ("wrap my", "wrap my dir/"),
     ("run -- cat my", "run -- cat my dir/"),
+    ("run -- my-e", "run -- my-entry"),
+    ("wrap --preset vs", "wrap --preset vscode"),
+    ("run --allow nu", "run --allow numa"),
+    ("status .v", "status .venv/"),
+    ("status --js", "status --json"),
 ]
 """What is typed after the tool's name, and what it becomes."""
 
@@ -31,6 +36,7 @@ def home(tool: Tool, ordinary_user: User) -> User:
     """A user with a directory that has a space in its name, and the scripts where shells look for them."""
     user = ordinary_user
     user.makedirs(user.home / "my dir")
+    user.write(user.home / ".venv/bin/my-entry", "", 0o755)
     for shell, name in (("bash", "c.bash"), ("zsh", "functions/_sandbox-venv"), ("zsh", "c.zsh"), ("fish", "c.fish")):
         script = tool.run(user, "completion", shell).check().stdout
         user.makedirs((user.home / name).parent)
@@ -79,5 +85,5 @@ def test_fish_completes_the_word(home: User) -> None:
         done = run_as(home, [path, "-c", code], cwd=home.home).check()
         found = [line.split("\t")[0] for line in done.stdout.splitlines()]
         assert [word.replace("\\", "") for word in found] == [
-            wanted.split(" ", wanted.count(" ") - ("my" in wanted))[-1]
+            wanted.split(" ", wanted.count(" ") - ("my dir" in wanted))[-1]
         ]
