@@ -34,6 +34,8 @@ def arguments(plan: Plan, options: Sequence[bytes], config: Config, passed: list
     reader, writer = os.pipe()
     # Named, a directory that can't be entered ends bwrap; else it goes on where it is. Init enters the program's own.
     option_list = [*options, b"--chdir", b"/", b"--as-pid-1", b"--info-fd", b"%d" % writer]
+    if b"libraries" in plan.meta:  # init's interpreter doesn't start without
+        option_list += [b"--setenv", b"LD_LIBRARY_PATH", plan.meta[b"libraries"]]
     # The reading end goes along: without it, a launcher that is killed now would end bwrap by a broken pipe while its
     # child waits for it, for ever. Init closes it.
     passed += [reader, writer]

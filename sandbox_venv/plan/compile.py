@@ -20,7 +20,7 @@ from .options import Operation, cut_options
 from .portal import portal_meta
 from .protected import CLOSED, find_nested
 from .subject import Subject
-from .system import System, compile_system, lines_of
+from .system import System, compile_system, lines_of, unfound_libraries
 from .users import add_operation, check_trust, mount_point, settle, split_covering, writable_root
 
 
@@ -219,13 +219,17 @@ def compile_plan(
     plan.tail = [os.fsencode(word) for words, _ in tail for word in words]
     plan.protect = [os.fsencode(name) for name in policy.protect]
     plan.entries = [os.fsencode(name) for name in policy.installers]
-    plan.env = environment_rules(subject, request, policy)
+    libraries = os.fsencode(unfound_libraries(subject.base, system.closure))
+    plan.env = [b"set", b"LD_LIBRARY_PATH=" + libraries] if libraries else []
+    plan.env += environment_rules(subject, request, policy)
     plan.stamps = stamps(subject, request, [*extra_stamps, *layout.watched])
     plan.seccomp_allow, plan.seccomp_deny = seccomp.allow, seccomp.deny
     plan.meta = {
         os.fsencode(name): value if isinstance(value, bytes) else os.fsencode(value)
         for name, value in _meta(subject, request, policy, layout, seccomp).items()
     }
+    if libraries:
+        plan.meta[b"libraries"] = libraries
     return Compiled(plan, lines, slots, tail, system, seccomp, list(seccomp.notes), layout.protected)
 
 

@@ -61,6 +61,16 @@ def show_base(exposure: Exposure, base: Base, *, system_site: bool) -> None:
             exposure.expose(path, reason)
 
 
+def unfound_libraries(base: Base, closure: Closure) -> str:
+    """Return the prefix's own directory of what the interpreter needs and no loader finds unasked, else "".
+
+    That is a build with a shared libpython and no RUNPATH, in a session whose LD_LIBRARY_PATH names the directory.
+    """
+    missing = [] if base.is_system else [name for name, asking in closure.missing if asking == base.executable]
+    folders = [f"{base.prefix}/{name}" for name in ("lib", "lib64")] if missing else []
+    return next((path for path in folders if all(os.path.exists(f"{path}/{name}") for name in missing)), "")
+
+
 def show_libraries(exposure: Exposure, closure: Closure) -> None:
     """Show each library and dynamic loader under the names that programs load it by."""
     for path in closure.interpreters:
