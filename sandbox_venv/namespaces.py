@@ -72,7 +72,7 @@ class Obstacle:
             return "it failed", "see the kernel's log, and: sandbox-venv doctor"
         if self.step == "unshare" and _read("/proc/sys/kernel/unprivileged_userns_clone") == "0":
             name = "kernel.unprivileged_userns_clone"
-            return f"the sysctl {name} is 0", _sysctl(f"{name}=1")
+            return f"the sysctl {name} is 0", sysctl(f"{name}=1")
         if _read("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1" and not _confined(self.label):
             text = (
                 "AppArmor restricts user namespaces (kernel.apparmor_restrict_unprivileged_userns=1, Ubuntu 23.10 on)"
@@ -97,7 +97,8 @@ def _read(path: str) -> str:
         return ""
 
 
-def _sysctl(setting: str) -> str:
+def sysctl(setting: str) -> str:
+    """Return how an administrator makes a setting of the kernel."""
     return f"ask the administrator to run: sysctl -w {setting} (and to write {setting} into /etc/sysctl.d/, to keep it)"
 
 
@@ -136,7 +137,7 @@ def _limit() -> tuple[str, str]:
                 f"{text} in the container or sandbox around this shell",
                 "start it outside of that, or have it allowed there",
             )
-        return text, _sysctl(f"{none[0]}=16384")
+        return text, sysctl(f"{none[0]}=16384")
     text = f"no more namespaces are allowed (user.max_user_namespaces is {limits['user.max_user_namespaces']}"
     return f"{text}, and 32 may be nested)", "leave a sandbox or container around this shell, or end some"
 

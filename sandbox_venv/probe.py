@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .namespaces import find_obstacle
+from .namespaces import find_obstacle, sysctl
 
 BWRAP_PATHS = ("/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap")
 """Where bwrap is looked for: never on the user's PATH, which a session's files may be on."""
@@ -147,6 +147,16 @@ def libseccomp() -> str:
     return ""
 
 
+def bwrap_remedy() -> str:
+    """Return how a bwrap is had that plans can use."""
+    path = find_bwrap()
+    if path is None:
+        return "apt install bubblewrap"
+    if os.stat(path).st_mode & stat.S_ISUID:
+        return f"as root: chmod u-s {path}; it works without, where the row userns is ok. Or stay with native"
+    return "a newer bubblewrap, or stay with native"
+
+
 def probe() -> dict[str, ProbeResult]:
     """Probe this machine; return rows by name, in the order that ``doctor`` shows."""
     obstacle = find_obstacle()
@@ -160,18 +170,23 @@ def probe() -> dict[str, ProbeResult]:
     holes = (
         " (before 0.12 it follows links in mount points; plans avoid them)" if (0,) < bwrap_version() < (0, 12) else ""
     )
+    alone = "the native backend; bwrap is let by a profile of its own"
     return {
-        "userns": ProbeResult(not obstacle, why_not, "no sandbox at all", remedy),
+        "userns": ProbeResult(not obstacle, why_not, "no sandbox at all" if bwrap else alone, remedy),
         "native": ProbeResult(not obstacle, why_not, "bwrap is needed", remedy),
         "bwrap": ProbeResult(
             not bwrap,
             bwrap or f"{version} at {find_bwrap()}{holes}",
             "native is used instead" if not obstacle else "no sandbox at all",
-            remedy if obstacle and find_bwrap() else "apt install bubblewrap",
+            remedy if obstacle and find_bwrap() else bwrap_remedy(),
         ),
-        "mount_api": ProbeResult(mount_api(), "mount_setattr(2)", "native sets up a little slower", "Linux 5.12"),
+        "mount_api": ProbeResult(
+            mount_api(), "mount_setattr(2)", "native sets up a little slower",
+            "Linux 5.12; in a container, a seccomp profile that lets mount_setattr(2) through",
+        ),
         "landlock": ProbeResult(
-            abi >= 2, f"ABI {abi}", "files behind 0-2 could be reopened in another mode", "Linux 5.19 with Landlock on"
+            abi >= 2, f"ABI {abi}", "files behind 0-2 could be reopened in another mode",
+            "Linux 5.19, with `landlock` in the list that the kernel's lsm= or CONFIG_LSM gives",
         ),
         "landlock_scope": ProbeResult(
             abi >= 6, f"ABI {abi}", "abstract sockets and signals to the caller's group stay open", "Linux 6.12"
@@ -182,7 +197,7 @@ def probe() -> dict[str, ProbeResult]:
         "tiocsti": ProbeResult(
             legacy == "0", f"dev.tty.legacy_tiocsti={legacy or 'absent'}",
             "a second lock: the system call filter alone keeps programs from typing into your terminal",
-            "sysctl dev.tty.legacy_tiocsti=0",
+            sysctl("dev.tty.legacy_tiocsti=0") if legacy else "Linux 6.2, which can forbid it",
         ),
         "python": ProbeResult(sys.version_info >= (3, 11), sys.version.split()[0], "the tool needs 3.11", "python3.11"),
     }  # fmt: skip

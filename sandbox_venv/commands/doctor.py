@@ -53,7 +53,8 @@ _KEYS = ("name", "tries", "outcome", "detail")
 def show(table: dict[str, ProbeResult]) -> None:
     """Print the table."""
     for name, row in table.items():
-        mark = paint("ok", GREEN) if row.ok else paint("NO", RED) if name in NEEDED else paint("--", YELLOW)
+        missed = name in NEEDED and not (name == "userns" and can_sandbox(table))
+        mark = paint("ok", GREEN) if row.ok else paint("NO", RED) if missed else paint("--", YELLOW)
         first, *more = fold(f"    {name:{NAME}}", row.detail)
         say(mark + first[2:])
         for line in more:

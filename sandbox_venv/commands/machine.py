@@ -96,7 +96,11 @@ def more_rows() -> dict[str, ProbeResult]:
             not cgroup,
             cgroup or "a cgroup below this shell's own can be made",
             "no limit on what all processes of a sandbox use together",
-            "a shell from: systemd-run --user --scope -p Delegate=yes $SHELL",
+            (
+                "a shell from: systemd-run --user --scope -p Delegate=yes $SHELL"
+                if os.path.exists(f"{CGROUPS}/cgroup.controllers")
+                else "a host that mounts them; in a container, its runtime's own limits (--memory, --pids-limit)"
+            ),
         ),
         "dbus_proxy": ProbeResult(
             bool(proxy),
