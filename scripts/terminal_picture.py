@@ -57,7 +57,8 @@ def type_in(command: str, folder: Path, env: dict[str, str]) -> str:
         except OSError:  # EIO: nobody has the other end open any more
             pass
     os.close(master)
-    return shown.decode().replace("\r\n", "\n")
+    text = shown.decode().replace("\r\n", "\n")
+    return re.sub(r"\r\[[# ]+\]|\r\x1b\[K", "", text)  # the bar of a compile that takes long, which is wiped away
 
 
 def spans(line: str) -> str:
