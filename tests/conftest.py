@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ from tests.harness import (
     install_tool,
     make_project,
     plant_secrets,
+    remove_tree,
 )
+from tests.support.reuse import Reusable
 from tests.support.users import clean_up, new_user
 
 # Machines that run this are busy: how long an example takes says nothing about the code.
@@ -73,9 +76,15 @@ def tool(base: Base) -> Tool:
 
 
 @pytest.fixture(params=["root", "user"] if IS_ROOT else ["user"])
-def user(request: pytest.FixtureRequest, base: Base) -> Iterator[User]:
-    """Root (where the run is root's) and an ordinary user, with an empty home."""
-    with fresh_user(base, request.param) as found:
+def who(request: pytest.FixtureRequest) -> str:
+    """Root (where the run is root's) and an ordinary user."""
+    return str(request.param)
+
+
+@pytest.fixture
+def user(who: str, base: Base) -> Iterator[User]:
+    """Each of both, with an empty home."""
+    with fresh_user(base, who) as found:
         yield found
 
 
@@ -115,10 +124,40 @@ def make_venv(tool: Tool, user: User, backend: str) -> Callable[..., Venv]:
     return make
 
 
+Lend = Callable[..., AbstractContextManager[Venv]]
+
+
+@pytest.fixture(scope="session")
+def lend(base: Base, tool: Tool) -> Lend:
+    """Lend a wrapped venv of this worker's, to be changed: what a test changed in it itself isn't used again."""
+    kept: dict[tuple[object, ...], Reusable] = {}
+
+    @contextmanager
+    def lent(who: str, backend: str, **more: bool) -> Iterator[Venv]:
+        key = (who, backend, *more.items())
+        found = kept.pop(key, None) or Reusable.make(base, tool, who, backend, **more)
+        found.compile()
+        yield found.venv
+        if found.restore():
+            kept[key] = found
+        else:
+            remove_tree(found.venv.user.home)
+
+    return lent
+
+
 @pytest.fixture
-def venv(make_venv: Callable[..., Venv]) -> Venv:
-    """A wrapped venv without pip that this test may change."""
-    return make_venv()
+def venv(who: str, backend: str, lend: Lend) -> Iterator[Venv]:
+    """A wrapped venv without pip, with a plan, that this test may change; so is the home, which is empty before."""
+    with lend(who, backend) as found:
+        yield found
+
+
+@pytest.fixture
+def pip_venv(who: str, backend: str, lend: Lend) -> Iterator[Venv]:
+    """The same, with pip."""
+    with lend(who, backend, pip=True) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")
@@ -139,10 +178,10 @@ def shared_venvs(base: Base, tool: Tool) -> Callable[[str, str], Venv]:
     return get
 
 
-@pytest.fixture(params=["root", "user"] if IS_ROOT else ["user"])
-def shared_venv(request: pytest.FixtureRequest, shared_venvs: Callable[[str, str], Venv], backend: str) -> Venv:
+@pytest.fixture
+def shared_venv(who: str, shared_venvs: Callable[[str, str], Venv], backend: str) -> Venv:
     """A wrapped venv for tests that only run programs: quicker than ``venv``, not to be changed.
 
     Secrets are planted in its user's home. Its ``project`` is writable from inside: use unique names there.
     """
-    return shared_venvs(request.param, backend)
+    return shared_venvs(who, backend)

@@ -78,7 +78,7 @@ def test_a_base_that_is_upgraded_or_goes_away(
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("user", ["root"], indirect=True)
+@pytest.mark.parametrize("who", ["root"])
 @pytest.mark.parametrize("python", PYENV, ids=lambda path: path.parts[-3])
 def test_an_interpreter_that_pyenv_built_here(make_venv: Callable[..., Venv], python: Path) -> None:
     """Below root's home, its owner: some with a shared libpython found by an absolute RUNPATH."""

@@ -16,7 +16,7 @@ def compiled(site: Path) -> set[str]:
     return {path.name.split(".")[0] for path in site.rglob("__pycache__/*.pyc")}
 
 
-@pytest.mark.parametrize("user", ["user"], indirect=True)
+@pytest.mark.parametrize("who", ["user"])
 def test_byte_code_is_there_before_a_program_imports(make_venv: Callable[..., Venv]) -> None:
     venv = make_venv(wrap=False)
     (site,) = venv.path.glob("lib/python3*/site-packages")

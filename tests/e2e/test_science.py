@@ -45,7 +45,7 @@ except psycopg.OperationalError:
 """
 
 
-@pytest.mark.parametrize("user", ["user"], indirect=True)
+@pytest.mark.parametrize("who", ["user"])
 def test_a_model_is_fitted_and_a_picture_written(make_venv: Callable[..., Venv]) -> None:
     names = [
         "numpy",
@@ -89,7 +89,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("wheel", WHEELS, ids=lambda path: path.name)
-@pytest.mark.parametrize("user", ["user"], indirect=True)
+@pytest.mark.parametrize("who", ["user"])
 def test_torch_trains_with_workers_that_share_memory(make_venv: Callable[..., Venv], wheel: Path) -> None:
     venv = make_venv(packages=[str(wheel), "numpy"])
     venv.user.write(venv.project / "train.py", TORCH)

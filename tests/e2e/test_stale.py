@@ -14,7 +14,7 @@ import pytest
 from tests.harness import Terminal, Venv
 
 pytestmark = pytest.mark.e2e
-ordinary = pytest.mark.parametrize("user", ["user"], indirect=True)
+ordinary = pytest.mark.parametrize("who", ["user"])
 
 
 def state_of(venv: Venv) -> Path:
@@ -74,7 +74,7 @@ def test_what_changed_is_said_in_one_line_on_a_terminal_and_nowhere_else(venv: V
     assert (done.stdout, done.stderr) == ("ran\n", "")
 
 
-@pytest.mark.parametrize("shared_venv", ["user"], indirect=True)
+@pytest.mark.parametrize("who", ["user"])
 def test_starts_at_the_same_time_compile_once_and_the_others_use_the_result(shared_venv: Venv) -> None:
     venv = shared_venv
     folder = state_of(venv)

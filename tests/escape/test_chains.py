@@ -5,18 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-import pytest
-
 from tests.harness import Venv, plant_secrets, run_as
 from tests.support.process import Argument
 
 EVIL = "open(__import__('os').environ['VIRTUAL_ENV'] + '/STEERED', 'w').write('x')\n"
-
-
-@pytest.fixture
-def venv(make_venv: Callable[..., Venv]) -> Venv:
-    """A wrapped venv with pip, that this test may spoil."""
-    return make_venv(pip=True)
 
 
 def leave(venv: Venv, files: dict[str, str]) -> None:
@@ -36,7 +28,8 @@ def steered(venv: Venv) -> list[str]:
     return [str(path) for path in venv.path.rglob("STEERED*")]
 
 
-def test_the_private_home_steers_no_install(venv: Venv) -> None:
+def test_the_private_home_steers_no_install(pip_venv: Venv) -> None:
+    venv = pip_venv
     version = next(venv.path.glob("lib/python3*")).name
     leave(
         venv,
@@ -61,7 +54,8 @@ def test_the_private_home_steers_no_install(venv: Venv) -> None:
     )
 
 
-def test_dotenv_and_the_project_steer_no_install_until_trusted(venv: Venv) -> None:
+def test_dotenv_and_the_project_steer_no_install_until_trusted(pip_venv: Venv) -> None:
+    venv = pip_venv
     settings = "[global]\nindex-url = http://steered.invalid/\n"
     dotenv = f"PIP_CONFIG_FILE={venv.project}/evil.conf\nPYTHONPATH={venv.project}/evil\nLD_PRELOAD=/x.so\nPLAIN=1\n"
     leave(
@@ -155,7 +149,7 @@ for name in sys.argv[1:]:
     for name in TOOLS:
         assert b"sandbox" in (venv.bin / name).read_bytes()
     path = f"{venv.bin}:/usr/bin:/bin"
-    venv.run("pip", "--version", env={"PATH": path}).check()
+    venv.run("python", "-m", "pip", env={"PATH": path}).check(1)  # an install session, whether or not there is pip
     venv.python("pass", env={"PATH": path}).check()
     assert not (venv.project / "RAN").exists()
     for name in TOOLS[:3]:
@@ -272,7 +266,7 @@ for name in ("home", "cache", "sandbox", "bin", "pyvenv.cfg"):
     in_install(venv, code, str(venv.user.home / "victim"))
     for name in PLACES:
         assert not (venv.path / name).is_symlink() and (venv.path / name).exists(), name
-    venv.run("pip", "--version").check()
+    in_install(venv, "pass")
     venv.python("open(__import__('os').path.expanduser('~/x'), 'w')").check()
     assert list((venv.user.home / "victim").iterdir()) == []
 

@@ -104,7 +104,7 @@ def make_project(
         user.own_tree(path)
     made = Venv(tool, user, backend, project, path)
     if not first:
-        _give_state(made)
+        give_state(made)
     return made
 
 
@@ -117,7 +117,7 @@ def _copy_venv(base: Base, user: User, path: Path) -> None:
     user.own_tree(path)
 
 
-def _give_state(venv: Venv) -> None:
+def give_state(venv: Venv) -> None:
     """Give the venv's user what an earlier wrap left in the state directory: the tool's code, facts about ELF files.
 
     A first wrap takes three times as long as one that finds these. The code's files are links to one copy: no test
