@@ -172,3 +172,21 @@ def test_a_state_directory_that_lets_others_in_starts_nothing(venv: Venv) -> Non
     if IS_ROOT and venv.user.name != "root":
         os.chown(folder.parents[1], 12345, 12345)
         assert venv.python("print('ran')").check(125).stdout == ""
+
+
+QUESTIONS = ("unwrap", "status", "verify", "repair", "explain", "trust", "run -- true", "why /srv")
+
+
+def test_a_damaged_record_is_a_line_and_a_hint_for_every_command(venv: Venv) -> None:
+    (folder,) = (venv.user.home / ".local/state/sandbox-venv/venvs").iterdir()
+    launchers = {path.name: path.read_bytes() for path in venv.bin.iterdir()}
+    venv.user.write(folder / "record.json", "{}", 0o600)
+    asked = [venv.sandbox(*words.split()) for words in QUESTIONS]
+    for done in (*asked, venv.python("print('ran')")):
+        assert done.check(125).stdout == ""
+        assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["sandbox-venv", "hint"], done
+        assert f"read record '{folder}/record.json'" in done.stderr and "wrap the venv again" in done.stderr
+    assert f"{folder}/record.json" in venv.sandbox("list").check().stdout
+    assert {path.name: path.read_bytes() for path in venv.bin.iterdir()} == launchers
+    assert "earlier options are lost" in venv.wrap().check().stdout
+    assert venv.python("print('ran')").check().stdout == "ran\n"
