@@ -113,8 +113,8 @@ def command_of(pid: int, bins: dict[str, str]) -> tuple[str, str] | None:
 def _venv_of(pid: int, words: list[str], cwd: str) -> str:
     """Return the venv of a command line of ``run`` or ``shell``, as ``run.find_venv`` finds it; "" for none."""
     options = words[1 : words.index("--")] if "--" in words else words[1:]
-    named = [after for word, after in pairwise(options) if word == "--venv"]
-    named += [word.removeprefix("--venv=") for word in options if word.startswith("--venv=")]
+    pairs = [(f"{word}={after}" if word == "--venv" else word) for word, after in pairwise([*options, ""])]
+    named = [word.removeprefix("--venv=") for word in pairs if word.startswith("--venv=")]
     if words[0] == "shell" and options[:1] and not options[0].startswith("-"):
         named = options[:1]
     if not named:

@@ -1,6 +1,7 @@
 """What a person sees of help and doctor's table, whole. UPDATE_GOLDEN=1 writes the transcripts."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,28 @@ def test_a_home_is_written_as_a_tilde(monkeypatch):
         "/home/me",
         "/home/mean",
     ]
+
+
+@pytest.mark.parametrize(
+    ("terminal", "env", "colourful"),
+    [
+        (True, {"TERM": "xterm"}, True),
+        (True, {"TERM": "dumb"}, False),
+        (True, {"TERM": ""}, False),
+        (True, {}, False),
+        (True, {"TERM": "xterm", "NO_COLOR": "1"}, False),
+        (True, {"TERM": "xterm", "NO_COLOR": ""}, True),
+        (False, {"TERM": "xterm"}, False),
+        (False, {"FORCE_COLOR": "1"}, True),
+        (False, {"FORCE_COLOR": "0"}, False),
+        (False, {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+    ],
+)
+def test_colours_are_for_terminals_that_want_them(terminal, env, colourful, monkeypatch):
+    for name in ("TERM", "NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "stdout", type("Out", (), {"isatty": lambda _: terminal})())
+    assert common.is_colourful() is colourful
+    assert common.paint("x", common.RED) == ("\x1b[31mx\x1b[0m" if colourful else "x")
