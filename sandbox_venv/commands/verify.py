@@ -10,8 +10,8 @@ from ..state import StateDir, open_state
 from ..venv import wrap_venv
 from ..venv.inspect import locate
 from ..venv.record import Record, find_record
-from .common import GREEN, RED, paint, refuse_rest, say, say_json, take_flag
-from .drift import find_drift
+from .common import GREEN, RED, fold, paint, refuse_rest, say, say_json, take_flag, tilde
+from .drift import Drift, find_drift
 
 
 def take_venv(words: list[str]) -> str | None:
@@ -37,6 +37,14 @@ def wrapped_record(venv: str | None, command: str) -> tuple[Record, StateDir]:
     return record, state
 
 
+def show(mark: str, item: Drift, colour: str = "") -> None:
+    """Print a difference, folded, with a mark before it that may have a colour."""
+    first, *more = fold(f"{mark:8}", f"{tilde(item.what)}: {item.problem}")
+    say(first.replace(mark, paint(mark, colour), 1) if colour else first)
+    for line in more:
+        say(line)
+
+
 def verify(words: list[str]) -> int:
     """Show what isn't as wrap left it; the status is 1 where something isn't."""
     as_json = take_flag(words, "--json")
@@ -50,7 +58,7 @@ def verify(words: list[str]) -> int:
         )
         return 1 if found else 0
     for item in found:
-        say(f"{paint('UNSAFE' if item.unsafe else 'drift', RED)}  {item.what}: {item.problem}")
+        show("UNSAFE" if item.unsafe else "drift", item, RED)
     if found:
         say(f"to mend it: sandbox-venv repair {record.venv}")
     else:
@@ -69,7 +77,7 @@ def repair(words: list[str]) -> int:
         path.unlink(missing_ok=True)
     after = find_drift(record)
     for item in before:
-        say(f"{'left' if item in after else 'mended'}  {item.what}: {item.problem}")
+        show("left" if item in after else "mended", item)
     say(
         f"{record.venv}: {len(record.entries)} launchers are in place" if not after else "not all of it could be mended"
     )
