@@ -5,7 +5,7 @@
 static int is_same(const char *project, const struct protected *before)
 {
 	static struct protected now;
-	if (!protected_find(&session.plan, project, &now))
+	if (protected_find(&session.plan, project, &now) <= 0)
 		return 0;
 	for (size_t at = 0; at < MAX_PROTECTED; at++)
 		if (now.present[at] && !before->present[at])

@@ -1,7 +1,7 @@
 /* bwrap with the options that a plan's records make, init as its PID 1. What launch/bwrap.py and launch/shelter.py do.
  *
  * bwrap's environment is empty and its arguments are numbers of descriptors: both can be read inside. Whatever fails
- * before init says READY ran nothing; then Python says what is wrong, so bwrap itself says nothing. */
+ * before init says READY ran nothing. */
 #include "bwrap.h"
 #include "slots.h"
 
@@ -12,7 +12,7 @@ long memory_file(const struct session *session, const void *data, size_t size)
 {
 	long fd = need(sys(memfd_create, "sandbox-venv", 0));
 	if (need(sys(pwrite64, fd, data, size, 0)) != (long)size)
-		failed(session, __LINE__, 0);
+		failed(session, "sys(pwrite64)", 0);
 	return fd;
 }
 
@@ -27,9 +27,9 @@ static size_t keep(const struct session *session, struct kept *kept, size_t coun
 	long place = open_plain(path, O_PATH);
 	if (place == -ERR_NOENT || place == -ERR_NOTDIR || place == -ERR_LOOP) /* optional, and then not mounted either */
 		return count;
-	need(place);
+	need_found(place, "openat2");
 	if (count == MAX_KEPT)
-		failed(session, __LINE__, 0);
+		unfit(session);
 	long tree = need(sys6(NR_open_tree, place, SYS_ARG(""), CLONE_TREE | AT_EMPTY_PATH, 0, 0, 0));
 	sys(close, place);
 	kept[count] = (struct kept){ path, tree };
@@ -40,11 +40,11 @@ static size_t keep(const struct session *session, struct kept *kept, size_t coun
 static void merge_root(const struct session *session)
 {
 	struct list records = session->plan.section[RECORDS];
-	long root = need(sys6(NR_open_tree, AT_FDCWD, SYS_ARG(session->skeleton), CLONE_TREE, 0, 0, 0));
+	long root = need_path(sys6(NR_open_tree, AT_FDCWD, SYS_ARG(session->skeleton), CLONE_TREE, 0, 0, 0));
 	for (const char *what; (what = next(&records));) {
 		const char *a = next(&records), *b = next(&records);
 		if (*what == '/') {
-			long place = need(open_plain(b, O_PATH));
+			long place = need_path(open_plain(b, O_PATH));
 			need(move(root, place, ""));
 			sys(close, place);
 		} else if (*what == 'b') {
@@ -74,7 +74,7 @@ static void take_shelter(const struct session *session)
 	}
 	need(mount_setattr(root, AT_RECURSIVE, MOUNT_ATTR_RDONLY, 0));
 	for (size_t at = 0; at < count; at++) {
-		long place = need(open_plain(kept[at].path, O_PATH));
+		long place = need_path(open_plain(kept[at].path, O_PATH));
 		need(move(kept[at].tree, place, ""));
 		sys(close, place);
 		sys(close, kept[at].tree);
@@ -120,9 +120,7 @@ static _Noreturn void execute_bwrap(struct session *session, const int *info)
 	session->words = &words;
 	words_start(&words, ROOM);
 	if (!words_fill(&words, &session->plan, session->makes_cwd ? session->cwd : NULL, add_slot, session))
-		failed(session, __LINE__, 0);
-	long err = need(sys(fcntl, 2, F_DUPFD, 3)), null = need(sys(openat, AT_FDCWD, "/dev/null", O_WRONLY | O_CLOEXEC, 0));
-	need(sys(dup3, null, 2, 0));
+		unfit(session);
 	words_add(&words, "--chdir"); /* named, a directory that can't be entered ends bwrap; init enters the program's own */
 	words_add(&words, "/");
 	words_add(&words, "--as-pid-1");
@@ -130,10 +128,10 @@ static _Noreturn void execute_bwrap(struct session *session, const int *info)
 	add_filter(session, SECCOMP_ALLOW);
 	add_filter(session, SECCOMP_DENY);
 	put_number(put(code, "/proc/self/fd/"), (u64)make_image(session));
-	put_number(config, (u64)hand_over(session, err));
+	put_number(config, (u64)hand_over(session));
 	put_number(args, (u64)memory_file(session, words.data, words.size));
 	if (words.failed)
-		failed(session, __LINE__, 0);
+		unfit(session);
 	/* The reading end goes along: without it, a launcher that is killed now would end bwrap by a broken pipe. */
 	int passed[] = { session->writer, info[0], info[1] };
 	for (size_t at = 0; at < sizeof passed / sizeof *passed; at++)
@@ -146,11 +144,12 @@ long start_bwrap(struct session *session)
 {
 	u64 args[8] = { session->has_shelter ? CLONE_NEWUSER | CLONE_NEWNS : 0, 0, 0, 0, SIGCHLD };
 	int info[2];
-	if (sys(pipe2, info, O_CLOEXEC) < 0)
-		return -1;
+	long made = sys(pipe2, info, O_CLOEXEC);
+	if (made < 0)
+		return made;
 	session->leash = (int)start_guard(session);
 	if (session->leash < 0)
-		return -1;
+		return session->leash;
 	long pid = sys6(NR_clone3, SYS_ARG(args), sizeof args, 0, 0, 0, 0);
 	if (pid == 0)
 		execute_bwrap(session, info);

@@ -4,17 +4,17 @@
 
 #include "session.h"
 
-/* Start bwrap in a child, with a guard beside it; return the child's pid, below 0 where that can't be. */
+/* Start bwrap in a child, with a guard beside it; return the child's pid, or -errno. */
 long start_bwrap(struct session *session);
 
 /* Return a memory file that holds `size` bytes, for bwrap or init: it has no flag to be closed. */
 long memory_file(const struct session *session, const void *data, size_t size);
 
-/* Return a memory file with what init is told (handover.c); `err` is where the program's stderr is open. */
-long hand_over(const struct session *session, long err);
-/* Take it apart again, the `size` bytes at `data`, which must stay: the session, what to verify, the program's stderr.
- * 0 where anything about it is wrong. */
-int take_over(const char *data, size_t size, struct session *session, int *err);
+/* Return a memory file with what init is told (handover.c). */
+long hand_over(const struct session *session);
+/* Take it apart again, the `size` bytes at `data`, which must stay: the session, and what to verify. 0 where anything
+ * about it is wrong. */
+int take_over(const char *data, size_t size, struct session *session);
 
 /* Return this executable as a memory file that can't be changed and whose trailer says that it is init: who executes an
  * entry point, whatever the arguments, never gets init, and the copy knows nothing of the host. */
@@ -22,8 +22,8 @@ long make_image(const struct session *session);
 int is_image(void);
 _Noreturn void be_init(char **argv, char **env);
 
-/* Fork a process that kills whatever holds the status pipe once this process is gone; return its leash, below 0 where
- * that can't be. Until init runs, bwrap's child waits for a bwrap that may have been killed with us, for ever. */
+/* Fork a process that kills whatever holds the status pipe once this process is gone; return its leash, or
+ * -errno. Until init runs, bwrap's child waits for a bwrap that may have been killed with us, for ever. */
 long start_guard(const struct session *session);
 /* End the guard: once init says that it lives, and before anything that looks like the launcher's death. */
 void dismiss_guard(struct session *session);

@@ -64,8 +64,9 @@ long start_guard(const struct session *session)
 	u64 args[8] = { 0 }; /* no signal when it ends: nobody waits for it */
 	int ends[2];
 	char byte;
-	if (sys(pipe2, ends, O_CLOEXEC) < 0)
-		return -1;
+	long made = sys(pipe2, ends, O_CLOEXEC);
+	if (made < 0)
+		return made;
 	long pid = sys6(NR_clone3, SYS_ARG(args), sizeof args, 0, 0, 0, 0);
 	if (pid) {
 		sys(close, ends[0]);

@@ -4,7 +4,7 @@
 /* It is followed by so many `struct known`, then by strings: directory, name, places, argv, env. */
 struct handed {
 	u64 mask;
-	u32 closed, ignores_child, writer, err, inherited_count, places, argc, envc;
+	u32 closed, ignores_child, writer, inherited_count, places, argc, envc;
 	int inherited[MAX_INHERITED];
 };
 
@@ -36,11 +36,11 @@ static char *put_all(char *to, char **list)
 	return to;
 }
 
-long hand_over(const struct session *session, long err)
+long hand_over(const struct session *session)
 {
 	const struct words *words = session->words;
 	struct handed head = {
-		.mask = session->mask, .closed = (u32)session->closed, .writer = (u32)session->writer, .err = (u32)err,
+		.mask = session->mask, .closed = (u32)session->closed, .writer = (u32)session->writer,
 		.ignores_child = session->child_action.handler == (void *)1,
 		.inherited_count = (u32)session->inherited_count, .places = (u32)words->count,
 		.argc = count_of(session->argv), .envc = count_of(session->env),
@@ -52,7 +52,7 @@ long hand_over(const struct session *session, long err)
 		size += strlen(words->places[at].path) + 1;
 	char *data = take(size);
 	if (!data)
-		failed(session, __LINE__, 0);
+		unfit(session);
 	memcpy(data, &head, sizeof head);
 	struct known *known = (struct known *)(void *)(data + sizeof head);
 	char *to = (char *)(known + words->count);
@@ -78,7 +78,7 @@ static char **take_list(struct list *list, u32 count)
 	return items;
 }
 
-int take_over(const char *data, size_t size, struct session *session, int *err)
+int take_over(const char *data, size_t size, struct session *session)
 {
 	const struct handed *head = (const struct handed *)(const void *)data;
 	if (size < sizeof *head || data[size - 1] || head->places > MAX_PLACES || head->inherited_count > MAX_INHERITED ||
@@ -92,7 +92,6 @@ int take_over(const char *data, size_t size, struct session *session, int *err)
 	session->child_action.handler = (void *)(uintptr_t)(head->ignores_child != 0);
 	session->inherited_count = (int)head->inherited_count;
 	memcpy(session->inherited, head->inherited, sizeof session->inherited);
-	*err = (int)head->err;
 	session->cwd = next(&strings);
 	session->name = next(&strings);
 	if (!session->cwd || !session->name || !(session->words = take(sizeof *session->words)))

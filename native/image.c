@@ -22,18 +22,21 @@ long make_image(const struct session *session)
 	long image = sys(memfd_create, "sandbox-venv", MFD_ALLOW_SEALING | MFD_EXEC);
 	if (image == -ERR_INVAL) /* before Linux 6.3 */
 		image = sys(memfd_create, "sandbox-venv", MFD_ALLOW_SEALING);
-	need(image);
+	if (image == -ERR_ACCES) /* vm.memfd_noexec is 2: Python's init isn't executed from memory */
+		unfit(session);
+	if (image < 0)
+		failed(session, "memfd_create", -image);
 	need(fstat(own, &status));
 	for (long left = status.size, done; left > 0; left -= done)
 		if ((done = need(sys(sendfile, image, own, NULL, left))) == 0)
-			failed(session, __LINE__, 0);
+			failed(session, "sys(sendfile)", 0);
 	i64 at = trailer - &__ehdr_start;
 	need(sys(pread64, image, magic, sizeof magic, at));
 	if (memcmp(magic, trailer, sizeof magic) != 0)
-		failed(session, __LINE__, 0);
+		failed(session, "sys(pread64)", 0);
 	put(text, INIT);
 	if (need(sys(pwrite64, image, text, sizeof text, at + (i64)sizeof magic)) != (long)sizeof text)
-		failed(session, __LINE__, 0);
+		failed(session, "sys(pwrite64)", 0);
 	need(sys(fcntl, image, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE));
 	sys(close, own);
 	return image;
@@ -46,10 +49,12 @@ static void verify(const struct session *session)
 	for (size_t at = 0; at < session->words->count; at++) {
 		const struct place *place = session->words->places + at;
 		struct kstat found;
+		working_on = place->path;
 		need(sys6(NR_fstatat, AT_FDCWD, SYS_ARG(place->path), SYS_ARG(&found), 0, 0, 0));
 		if (found.dev != place->dev || found.ino != place->ino)
-			failed(session, __LINE__, ERR_STALE);
+			failed(session, "check mount", ERR_STALE);
 	}
+	working_on = NULL;
 }
 
 _Noreturn void be_init(char **argv, char **env)
@@ -57,7 +62,6 @@ _Noreturn void be_init(char **argv, char **env)
 	static struct session session;
 	struct kstat status;
 	long fd = 0, data;
-	int err;
 	for (const char *digit = *argv && argv[1] ? argv[1] : "-"; *digit; digit++) {
 		if (*digit < '0' || *digit > '9' || fd > 1 << 20)
 			leave(125);
@@ -66,14 +70,13 @@ _Noreturn void be_init(char **argv, char **env)
 	if (fstat(fd, &status) < 0)
 		leave(125);
 	data = sys(mmap, 0, status.size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
-	if ((data < 0 && data > -4096) || !take_over((const char *)data, (size_t)status.size, &session, &err))
+	if ((data < 0 && data > -4096) || !take_over((const char *)data, (size_t)status.size, &session))
 		leave(125);
 	session.host_env = env;
+	is_filtered = 1; /* by bwrap */
 	if (sys(fcntl, session.writer, F_SETFD, FD_CLOEXEC) < 0) /* the program could forge its own end */
 		leave(125);
 	verify(&session);
-	if (sys(dup3, err, 2, 0) < 0)
-		failed(&session, __LINE__, 0);
 	sys(prctl, PR_SET_NAME, session.name);
 	u32 ready[2] = { READY, 0 }; /* the waiter may be dead, before bwrap could be told to die with it */
 	if (sys(write, session.writer, ready, sizeof ready) != sizeof ready)

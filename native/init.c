@@ -18,10 +18,39 @@ _Noreturn void leave(int status)
 		sys(exit_group, status);
 }
 
-_Noreturn void failed(const struct session *session, int line, long error)
+const char *working_on; /* NULL, as nothing is relocated: no address can stand here */
+int is_filtered;
+
+/* One write, so it arrives whole: pipe(7), PIPE_BUF. */
+static _Noreturn void say_failed(const struct session *session, enum stage stage, long error, const char *step)
 {
-	send(session, FAILED, (u32)line << 16 | ((u32)error & 0xffff));
+	struct {
+		u32 record[2];
+		char text[MAX_REASON];
+	} message = { { FAILED, (u32)stage << 16 | ((u32)error & 0xffff) }, "" };
+	const char *about = working_on ? working_on : "";
+	size_t sizes[] = { strlen(step) + 1, strlen(about) + 1 };
+	if (sizes[0] + sizes[1] > sizeof message.text)
+		sizes[0] = sizes[1] = 0;
+	memcpy(message.text, step, sizes[0]);
+	memcpy(message.text + sizes[0], about, sizes[1]);
+	sys(write, session->writer, &message, sizeof message);
 	leave(125);
+}
+
+_Noreturn void failed(const struct session *session, const char *step, long error)
+{
+	static const short newer[] = { NR_open_tree, NR_close_range, NR_openat2, NR_mount_setattr };
+	if (!is_filtered && (error == ERR_PERM || error == ERR_NOSYS))
+		for (size_t at = 0; at < sizeof newer / sizeof *newer; at++)
+			if (lacks(newer[at]))
+				unfit(session);
+	say_failed(session, STAGE_SETUP, error, step);
+}
+
+_Noreturn void unfit(const struct session *session)
+{
+	say_failed(session, STAGE_UNFIT, 0, "");
 }
 
 /* Close all but 0-2, the status pipe and inherited pipes: these are a jobserver's. */
@@ -111,6 +140,28 @@ static void load_filter(const struct session *session, enum section section)
 		need(sys(prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0));
 }
 
+/* Tell whether an error is about the file that is executed, surely: launch/inside/program.py, ABOUT_THE_FILE. */
+static int is_about_file(long error)
+{
+	static const u8 errors[] = { 2, 7, 8, 13, 20, 21, 22, 26, 36, 40, 80 };
+	for (size_t at = 0; at < sizeof errors; at++)
+		if (errors[at] == error)
+			return 1;
+	return 0;
+}
+
+static _Noreturn void execute(const struct session *session)
+{
+	struct kstat status;
+	const char *path = session->argv[0];
+	long error = -sys(execve, path, session->argv, session->env);
+	if (!is_about_file(error))
+		failed(session, "sys(execve)", error);
+	int is_there = sys6(NR_fstatat, AT_FDCWD, SYS_ARG(path), SYS_ARG(&status), AT_SYMLINK_NOFOLLOW, 0, 0) == 0;
+	working_on = path;
+	say_failed(session, STAGE_EXEC, error, is_there ? "there" : "");
+}
+
 static _Noreturn void start(const struct session *session)
 {
 	sys(rt_sigaction, SIGCHLD, &session->child_action, NULL, 8);
@@ -118,11 +169,11 @@ static _Noreturn void start(const struct session *session)
 	for (int fd = 0; fd < 3; fd++)
 		if (session->closed >> fd & 1)
 			sys(close, fd);
+	is_filtered = 1;
 	load_filter(session, SECCOMP_ALLOW);
 	load_filter(session, SECCOMP_DENY);
 	sys(rt_sigprocmask, SIG_SETMASK, &session->mask, NULL, 8);
-	need(sys(execve, session->argv[0], session->argv, session->env));
-	leave(125);
+	execute(session);
 }
 
 /* Start the program as vfork(2) does: on the same memory, with a stack of its own, until it is executed. */

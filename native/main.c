@@ -239,18 +239,24 @@ _Noreturn void run(long *stack)
 	list_descriptors();
 	standard_descriptors();
 	const char *project = protected_project();
-	if (*project && !protected_find(&session.plan, project, &session.before))
+	int found = *project ? protected_find(&session.plan, project, &session.before) : 1;
+	if (found < 0)
+		give_up(STAGE_SETUP, -found, "openat2", project);
+	if (!found)
 		python();
 	make_environment();
 	if (session.skeleton)
 		lock_skeleton();
-	if (sys(pipe2, ends, O_CLOEXEC) < 0)
-		python();
+	long made = sys(pipe2, ends, O_CLOEXEC);
+	if (made < 0)
+		give_up(STAGE_SETUP, -made, "pipe2", "");
 	session.reader = ends[0];
 	session.writer = ends[1];
 	long pid = start();
-	if (pid < 0)
+	if ((pid == -ERR_PERM || pid == -ERR_NOSYS) && lacks(NR_clone3)) /* Python has clone(2) */
 		python();
+	if (pid < 0)
+		give_up(STAGE_SETUP, -pid, "clone3", "");
 	long status = wait_for(&session, pid);
 	if (status < 0)
 		python();

@@ -1,12 +1,12 @@
 /* Mounts and their mount points, one function a kind: what setup.c's records are made of. */
 #include "mounts.h"
 
-#define MOST_DESCRIPTORS 64 /* so that it works under `ulimit -n 100` */
+#define MOST_DESCRIPTORS 32 /* so that it works under `ulimit -n 40` */
 
 long open_target(const struct session *session, long root, const char *target)
 {
 	u64 resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-	return need(sys_openat2(root, target, O_PATH | O_CLOEXEC, resolve));
+	return need_path(sys_openat2(root, target, O_PATH | O_CLOEXEC, resolve));
 }
 
 long move(long tree, long place, const char *path)
@@ -18,7 +18,7 @@ long move(long tree, long place, const char *path)
 void attach(const struct session *session, long from, const char *source, u64 attributes, long place, const char *path)
 {
 	long flags = CLONE_TREE | (*source ? 0 : AT_EMPTY_PATH);
-	long tree = need(sys6(NR_open_tree, from, SYS_ARG(source), flags, 0, 0, 0));
+	long tree = need_path(sys6(NR_open_tree, from, SYS_ARG(source), flags, 0, 0, 0));
 	need(mount_setattr(tree, AT_RECURSIVE, attributes, MS_PRIVATE));
 	need(move(tree, place, path));
 	sys(close, tree);
@@ -85,7 +85,7 @@ void attach_group(const struct session *session, const char *source, long root, 
 	long tree = sys6(NR_open_tree, AT_FDCWD, SYS_ARG(source), CLONE_TREE, 0, 0, 0);
 	if (tree == -ERR_NOENT) /* removed since the plan was compiled: the options say --ro-bind-try */
 		return;
-	need(tree);
+	need_found(tree, "open_tree");
 	need(move(tree, root, target));
 	if (tree != last + 1)
 		first = tree;

@@ -19,7 +19,7 @@ struct search {
 	const char *queue[FOLDERS];
 	u8 depths[FOLDERS];
 	size_t count, below; /* folders in the queue; of those, found in the directory that is being read */
-	int entries, is_venv, odd;
+	int entries, is_venv, odd, error;
 };
 
 static int is_in(const char *name, struct list words)
@@ -124,6 +124,8 @@ static void read_folder(struct search *search, const char *folder, u8 depth)
 	search->below = 0;
 	if (fd < 0) { /* Python sees to a directory that a session closed, and to a machine without room */
 		search->odd |= !depth || (fd != -ERR_NOENT && fd != -ERR_NOTDIR && fd != -ERR_LOOP);
+		if (!depth && !is_gone(-fd) && !lacks(NR_openat2))
+			search->error = (int)fd;
 		return;
 	}
 	while (!search->odd && search->entries && (size = sys(getdents64, fd, buffer, sizeof buffer)) > 0)
@@ -159,5 +161,5 @@ int protected_find(const struct plan *plan, const char *project, struct protecte
 		if (!at && !search.entries) /* a large directory: names may be left */
 			return 0;
 	}
-	return !search.odd;
+	return search.error ? search.error : !search.odd;
 }

@@ -13,7 +13,8 @@ struct protected {
 	size_t count;
 };
 
-/* Look for them; 0 where there is anything that only Python handles: links, a `.git` that is a file, too many. */
+/* Look for them; 0 where there is anything that only Python handles: links, a `.git` that is a file, too many; -errno
+ * where the project can't be opened, though it is there. */
 int protected_find(const struct plan *plan, const char *project, struct protected *found);
 /* Return how much of the path of something found is protected: the whole venv, where it is what makes one. */
 size_t protected_size(const char *path);

@@ -72,3 +72,12 @@ _Noreturn void python(void)
 		more[i] = call.argv[i];
 	execute_python(call.code, more, count);
 }
+
+_Noreturn void give_up(enum stage stage, long error, const char *step, const char *about)
+{
+	static char numbers[2][24];
+	put_number(numbers[0], stage);
+	put_number(numbers[1], (u64)error);
+	const char *more[] = { "failed", numbers[0], numbers[1], step, about, call.name };
+	execute_python(call.after, more, sizeof more / sizeof *more);
+}

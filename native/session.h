@@ -10,6 +10,11 @@
 /* What is sent through the status pipe: one write of 8 bytes. */
 enum message { READY = 0x80, STOPPED = 0x81, CONTINUED = 0x82, ENDED = 0x83, FAILED = 0x84 };
 
+/* Where a start failed, launch/inside/protocol.py: in the set-up; the program can't be executed; or the plan no longer
+ * fits what there is, so Python shall start the session by its options. */
+enum stage { STAGE_SETUP = 1, STAGE_EXEC = 7, STAGE_UNFIT = 8 };
+#define MAX_REASON 1024 /* bytes of a FAILED message's two strings: what failed, and what it was about */
+
 /* Signals that are passed on, and the number of their first message (docs/architecture.md). */
 #define FIRST_MESSAGE 35
 extern const u8 FORWARDED[17];
@@ -32,8 +37,15 @@ struct session {
 	struct protected before; /* what there is at the start */
 };
 
-/* Say that a step failed, at a line of the source; nothing runs, and the waiter calls Python. */
-_Noreturn void failed(const struct session *session, int line, long error);
+/* Say that a step failed, with the source's own words for it, or that a plan doesn't fit; nothing runs. */
+_Noreturn void failed(const struct session *session, const char *step, long error);
+_Noreturn void unfit(const struct session *session);
+/* The same outside: let Python say it, and end (python.c, launch/resume.py). */
+_Noreturn void give_up(enum stage stage, long error, const char *step, const char *about);
+/* The program's filters are in force here: what is refused now says nothing about the kernel. */
+extern int is_filtered;
+/* What the record in hand is about, for the line that says it failed. */
+extern const char *working_on;
 void send(const struct session *session, enum message kind, u32 value);
 _Noreturn void leave(int status);
 
@@ -43,7 +55,7 @@ void map_id(const struct session *session, const char *path, u32 inside, u32 out
 /* Make what the records say and enter it (setup.c); be PID 1 until the program ends (init.c). */
 void set_up(const struct session *session);
 _Noreturn void serve(const struct session *session);
-/* Wait for it outside; return the raw wait status, or -1 where nothing ran and Python shall try (waiter.c). */
+/* Wait for it outside; return the raw wait status, or -1 where nothing ran and Python shall start it (waiter.c). */
 long wait_for(struct session *session, long pid);
 _Noreturn void end_like(u32 status);
 
@@ -51,7 +63,19 @@ _Noreturn void end_like(u32 status);
 	({                                                                                                             \
 		long need_ = (result);                                                                                 \
 		if (need_ < 0)                                                                                         \
-			failed(session, __LINE__, -need_);                                                             \
+			failed(session, #result, -need_);                                                              \
+		need_;                                                                                                 \
+	})
+
+/* The same for what opens a path that the plan names; `step` says what was done. */
+#define need_path(result) need_found(result, #result)
+#define need_found(result, step)                                                                                       \
+	({                                                                                                             \
+		long need_ = (result);                                                                                 \
+		if (need_ < 0 && is_gone(-need_))                                                                      \
+			unfit(session);                                                                                \
+		if (need_ < 0)                                                                                         \
+			failed(session, step, -need_);                                                                 \
 		need_;                                                                                                 \
 	})
 

@@ -89,7 +89,7 @@ static void drop_privileges(const struct session *session)
 	map_id(session, "/proc/self/uid_map", session->uid, 0);
 	map_id(session, "/proc/self/gid_map", session->gid, 0);
 	if (sys(unshare, CLONE_NEWUSER) >= 0)
-		failed(session, __LINE__, 0);
+		failed(session, "sys(unshare): user namespaces are still allowed", 0);
 	need(sys(capset, header, none));
 }
 
@@ -98,7 +98,7 @@ static void make_directory(const struct session *session, long root)
 {
 	char *path = take(strlen(session->cwd) + 1);
 	if (!path)
-		failed(session, __LINE__, 0);
+		unfit(session);
 	put(path, session->cwd);
 	for (char *at = path + sizeof "/tmp" - 1; *at; at++) {
 		if (at[1] && at[1] != '/')
@@ -121,14 +121,16 @@ void set_up(const struct session *session)
 	map_id(session, "/proc/self/gid_map", 0, session->gid);
 	put_file(session, "/proc/sys/user/max_user_namespaces", "1"); /* the one that is made below */
 	long umask = sys(umask, 0);
-	long root = need(sys6(NR_open_tree, AT_FDCWD, SYS_ARG(session->skeleton), CLONE_TREE, 0, 0, 0));
+	long root = need_path(sys6(NR_open_tree, AT_FDCWD, SYS_ARG(session->skeleton), CLONE_TREE, 0, 0, 0));
 	need(move(root, AT_FDCWD, "/"));
 	need(sys(fchdir, root));
 	for (const char *what; (what = next(&records));) {
 		const char *a = next(&records), *b = next(&records);
+		working_on = b;
 		if (*what != '/' && !execute(session, root, *what, a, b))
-			failed(session, __LINE__, 0);
+			unfit(session);
 	}
+	working_on = NULL;
 	if (session->makes_cwd)
 		make_directory(session, root);
 	need(sys(pivot_root, ".", ".")); /* the old root lies over the new one, where "." finds it */

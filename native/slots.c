@@ -9,7 +9,7 @@ static void bind_slot(const struct session *session, const char *source, u64 att
 	long fd = open_plain(source, O_PATH);
 	if (optional && (fd == -ERR_NOENT || fd == -ERR_NOTDIR || fd == -ERR_LOOP))
 		return;
-	need(fd);
+	need_found(fd, "openat2");
 	if (session->words) {
 		struct kstat status;
 		need(fstat(fd, &status));
@@ -28,13 +28,13 @@ static void bind_slot(const struct session *session, const char *source, u64 att
 static void make_point(const struct session *session, const char *top, const char *below, int directory)
 {
 	char part[256];
-	long fd = need(open_plain(top, O_PATH | O_DIRECTORY)), made;
+	long fd = need_path(open_plain(top, O_PATH | O_DIRECTORY)), made;
 	while (*below) {
 		size_t size = 0;
 		while (below[size] && below[size] != '/')
 			size++;
 		if (size >= sizeof part)
-			failed(session, __LINE__, 0);
+			unfit(session);
 		memcpy(part, below, size);
 		part[size] = 0;
 		below += size + (below[size] == '/');
@@ -46,11 +46,11 @@ static void make_point(const struct session *session, const char *top, const cha
 		if (made != -ERR_EXIST)
 			need(made);
 		struct kstat status;
-		long inner = need(sys(openat, fd, part, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0));
+		long inner = need_path(sys(openat, fd, part, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0));
 		need(fstat(inner, &status));
 		u32 kind = status.mode & S_IFMT;
 		if (kind == S_IFLNK || (kind == S_IFDIR) == is_file)
-			failed(session, __LINE__, ERR_NOTDIR);
+			unfit(session);
 		sys(close, fd);
 		fd = inner;
 	}
@@ -67,7 +67,7 @@ static void protect_top(const struct session *session, const char *project, long
 			continue;
 		char *path = take(strlen(project) + strlen(name) + 2);
 		if (!path)
-			failed(session, __LINE__, 0);
+			unfit(session);
 		put(put(put(path, project), "/"), name);
 		bind_slot(session, path, READ_ONLY, root, path + 1, 1);
 	}
@@ -106,7 +106,7 @@ static void protect_path(const struct session *session, const char *project, con
 		if (path[at] && path[at] != '/')
 			continue;
 		if (points->count == MAX_PROTECTED || !(folder = take(at + 1)))
-			failed(session, __LINE__, 0);
+			unfit(session);
 		memcpy(folder, path, at);
 		folder[at] = 0;
 		if (has_point(session, points, folder))
@@ -124,7 +124,7 @@ static void protect(const struct session *session, const char *project, long roo
 		const char *path = session->before.nested[at];
 		char *copy = take(strlen(path) + 1);
 		if (!copy)
-			failed(session, __LINE__, 0);
+			unfit(session);
 		put(copy, path);
 		copy[protected_size(path)] = 0;
 		protect_path(session, project, copy, root, &points);

@@ -62,7 +62,7 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f)
 #endif
 
 enum {
-	ERR_PERM = 1, ERR_NOENT = 2, ERR_INTR = 4, ERR_AGAIN = 11, ERR_EXIST = 17, ERR_NOTDIR = 20, ERR_INVAL = 22,
+	ERR_PERM = 1, ERR_NOENT = 2, ERR_INTR = 4, ERR_AGAIN = 11, ERR_ACCES = 13, ERR_EXIST = 17, ERR_NOTDIR = 20, ERR_INVAL = 22,
 	ERR_NOSYS = 38, ERR_LOOP = 40, ERR_BADFD = 77, ERR_OPNOTSUPP = 95,
 	ERR_STALE = 116,
 };
@@ -165,6 +165,19 @@ static inline long open_plain(const char *path, u64 flags)
 static inline long fstat(long fd, struct kstat *found)
 {
 	return sys(fstat, fd, found);
+}
+
+/* Tell whether what could not be opened is gone, closed or a link by now: no fault, but no longer what the plan says. */
+static inline int is_gone(long error)
+{
+	return error == ERR_NOENT || error == ERR_ACCES || error == ERR_NOTDIR || error == ERR_LOOP;
+}
+
+/* Tell whether there is no such call here (launch/linux.py, lacks): asked with arguments that no kernel accepts. */
+static inline int lacks(long call)
+{
+	long result = sys6(call, -1, 0, -1, 0, 0, 0);
+	return result == -ERR_PERM || result == -ERR_NOSYS;
 }
 
 static inline long mount_setattr(long fd, long flags, u64 set, u64 propagation)

@@ -6,12 +6,14 @@
 struct waiter {
 	struct session *session;
 	long pid, init; /* our child, and who gets the messages: 0 while bwrap hasn't said who that is */
-	u64 seen; /* signals that came before the set-up failed: Python shall get them */
-	u32 status;
+	u64 seen; /* signals that came before Python starts the session: it shall get them */
+	u32 status, failure;
 	int ended, has_failed, is_ready, reaped;
 	char told[512]; /* what bwrap said */
 	size_t told_size;
 };
+
+static char reason[MAX_REASON + 2]; /* two strings */
 
 static int is_ignored(int number)
 {
@@ -76,8 +78,10 @@ static int take_message(struct waiter *waiter)
 		waiter->ended = 1;
 		waiter->status = record[1];
 		break;
-	case FAILED:
+	case FAILED: /* its strings were written with it */
 		waiter->has_failed = 1;
+		waiter->failure = record[1];
+		sys(read, waiter->session->reader, reason, MAX_REASON);
 		break;
 	}
 	return 1;
@@ -120,7 +124,22 @@ static void clean_up(struct waiter *waiter)
 	while (kill_holders(waiter->session->reader))
 		;
 	drain(waiter);
-	waiter->has_failed |= !waiter->ended && !waiter->is_ready;
+	if (!waiter->ended && !waiter->is_ready) { /* it has said why */
+		waiter->has_failed = 1;
+		waiter->failure = STAGE_SETUP << 16;
+	}
+}
+
+/* Nothing ran: let Python start the session where the plan didn't fit, else say why not. */
+static long end_failed(struct waiter *waiter)
+{
+	if (waiter->failure >> 16 != STAGE_UNFIT)
+		give_up(waiter->failure >> 16, waiter->failure & 0xffff, reason,
+			reason + strlen(reason) + 1);
+	for (int number = 1; number < 65; number++)
+		if (waiter->seen & BIT(number))
+			sys(kill, sys(getpid), number);
+	return -1;
 }
 
 long wait_for(struct session *session, long pid)
@@ -151,12 +170,8 @@ long wait_for(struct session *session, long pid)
 	else
 		while (!waiter.ended && take_message(&waiter))
 			;
-	if (waiter.has_failed) {
-		for (int number = 1; number < 65; number++)
-			if (waiter.seen & BIT(number))
-				sys(kill, sys(getpid), number);
-		return -1;
-	}
+	if (waiter.has_failed)
+		return end_failed(&waiter);
 	if (waiter.ended)
 		return waiter.status;
 	static const char text[] = "sandbox-venv: wait for sandbox: it was killed\n";

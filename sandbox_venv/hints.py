@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 
 from .launch import outside
 from .launch.failure import LaunchError, complain, hint_for
 from .launch.planfile import Plan
 from .namespaces import find_obstacle
+from .plan.store import drop_records
 
 MOST = 3
 
@@ -111,6 +113,43 @@ def hint_failed_start(number: int) -> None:
         _write(os.fsencode(f"{obstacle}; {obstacle.remedy}"))
     else:
         _write(hint_for(OSError(number, "")))
+
+
+PASSING = (4, 5, 11, 12, 23, 24, 28, 87, 116)
+"""Errors that say nothing about what this machine can do: EINTR, EIO, EAGAIN, ENOMEM, ENFILE, EMFILE, ENOSPC, EUSERS,
+ESTALE."""
+
+
+def hint_failed_records(path: bytes, number: int) -> None:
+    """Write the hint line after a start by the records of the plan at ``path`` that failed with that errno.
+
+    Where this machine may refuse something that only they need, the next start goes by the plan's options.
+    """
+    obstacle = find_obstacle()
+    if obstacle:
+        _write(os.fsencode(f"{obstacle}; {obstacle.remedy}"))
+    elif number == errno.ENOSPC:
+        _write(b"a limit is reached: see /proc/sys/user/max_*_namespaces and /proc/sys/fs/mount-max")
+    elif number not in PASSING and drop_records(path):
+        _write(b"try again: the next start goes another way, a little slower; what is amiss here: sandbox-venv doctor")
+    else:
+        _write(hint_for(OSError(number, "")))
+
+
+def say_failed_set_up(path: bytes, number: int, step: bytes, about: bytes) -> None:
+    """Say that the C launcher failed, at a step in the words of its source, e.g. ``sys(mount, kind, …)``."""
+    if not step:
+        say_ended_early()
+        return
+    call = step.removeprefix(b"sys6(NR_").removeprefix(b"sys(").partition(b"(")[0].partition(b",")[0].strip(b")")
+    if number == errno.ESTALE:
+        complain(
+            b"check mount /%s: it is not what was opened" % about.lstrip(b"/"), b"try again: it was changed meanwhile"
+        )
+        return
+    where = b"/" + about.lstrip(b"/") if about else b"sandbox"
+    complain(b"set up %s: %s: %s" % (where, call, os.strerror(number).encode()))
+    hint_failed_records(path, number)
 
 
 def say_ended_early() -> None:

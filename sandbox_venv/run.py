@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 
 from .errors import SandboxError
+from .launch import outside
 from .launch.call import variant_of
-from .launch.main import Session, after, load, own_plan, safe_path, session_kind
+from .launch.main import Session, after, load, own_plan, session_kind
 from .launch.outside import is_python
 from .launch.planfile import Plan
 from .launch.waiter import block_signals, end_like
@@ -221,7 +222,7 @@ def start(asked: Asked) -> None:
         variant = with_tool(plan, asked, command, variant)
     plan = own_plan(folder, plan, kind, variant, entry_of(asked.command, plan.meta[b"bin"]))
     mask = block_signals()
-    session = Session(plan, safe_path(plan, command), mask=mask, path_first=True)
+    session = Session(plan, outside.safe_path(plan, command), mask=mask, path_first=True)
     status = session.run()
     after(session)
     end_like(status)

@@ -43,8 +43,7 @@ static size_t be_told(const char *data, size_t size)
 {
 	static struct session session;
 	size_t total = 0;
-	int err;
-	if (!take_over(data, size, &session, &err))
+	if (!take_over(data, size, &session))
 		return 0;
 	for (char **item = session.argv; *item; item++)
 		total += strlen(*item);

@@ -245,3 +245,10 @@ def filter_environ(
             for name in [name for name in result if matches(name, value)]:
                 del result[name]
     return {name: value for name, value in result.items() if name and b"=" not in name and b"\0" not in name + value}
+
+
+def listen_descriptors(env: dict[bytes, bytes]) -> list[bytes]:
+    """Return the descriptors of socket activation, sd_listen_fds(3), where they are meant for this process."""
+    if env.get(b"LISTEN_PID") != b"%d" % os.getpid() or not env.get(b"LISTEN_FDS", b"").isdigit():
+        return []
+    return [b"%d" % fd for fd in range(3, 3 + min(int(env[b"LISTEN_FDS"]), 64))]

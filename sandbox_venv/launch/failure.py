@@ -46,6 +46,8 @@ def hint_for(error: BaseException) -> bytes:
     number = getattr(error, "errno", None)
     if number in (23, 24):  # ENFILE, EMFILE
         return MORE_FILES
+    if number in (11, 12):  # EAGAIN, ENOMEM
+        return b"memory or processes are short: try again; limits are in ulimit -u, ulimit -v and the cgroup's files"
     if number in (28, 122):  # ENOSPC, EDQUOT
         return b"make room on that disk and try again; nothing was changed"
     if number in (2, 20, 40):  # ENOENT, ENOTDIR, ELOOP

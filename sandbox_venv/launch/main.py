@@ -15,7 +15,7 @@ from .inside.config import Config
 from .inside.init import open_pipes
 from .inside.system import modes as stat
 from .inside.system import os
-from .waiter import Waiter, block_signals, end_like, ignored_signals
+from .waiter import UNFIT, Waiter, block_signals, end_like, ignored_signals
 
 KILLED = (9, 137 << 8)
 """Wait statuses that an out-of-memory kill leads to: the program's own, and a shell's about its last command."""
@@ -66,17 +66,6 @@ def own_plan(folder: bytes, plan: planfile.Plan, kind: bytes, variant: bytes, na
     return plan if own == variant else load(folder, kind, own)
 
 
-def safe_path(plan: planfile.Plan, argv: list[bytes]) -> list[bytes]:
-    """Return the command of an install session, where ``python -m`` must not import from the current directory.
-
-    Run sessions write there: a ``pip.py`` of theirs would run with the right to change the venv.
-    """
-    option = plan.meta.get(b"safe-path")
-    if not option or outside.python_main(argv[1:])[0] != b"-m":
-        return argv
-    return [argv[0], option, *argv[1:]]
-
-
 def standard_descriptors() -> int:
     """Make 0-2 usable; return a bit set of those the caller had closed. A directory among them is refused."""
     closed = 0
@@ -91,13 +80,6 @@ def standard_descriptors() -> int:
             line = b"start sandbox: descriptor %d is a directory, a way out of any sandbox" % fd
             raise LaunchError(line, b"start it with another one there: %d</dev/null" % fd)
     return closed
-
-
-def listen_descriptors(env: dict[bytes, bytes]) -> list[bytes]:
-    """Return the descriptors of socket activation, sd_listen_fds(3), where they are meant for this process."""
-    if env.get(b"LISTEN_PID") != b"%d" % os.getpid() or not env.get(b"LISTEN_FDS", b"").isdigit():
-        return []
-    return [b"%d" % fd for fd in range(3, 3 + min(int(env[b"LISTEN_FDS"]), 64))]
 
 
 def current_directory() -> bytes:
@@ -152,7 +134,7 @@ class Session:
     def keep(self) -> list[bytes]:
         """Return the descriptors that stay open by name."""
         named = self.plan.meta.get(b"keep-fd", b"").split()
-        return named + listen_descriptors(self.env)
+        return named + environ.listen_descriptors(self.env)
 
     def options(self, *, whole: bool = True) -> list[bytes]:
         """Return the list of bubblewrap options; opens the slots' sources.
@@ -227,8 +209,8 @@ class Session:
     def run(self) -> int:
         """Run the program; return the raw wait status that the caller should see."""
         verbose = self.env.get(b"VERBOSE") or self.env.get(b"verbose")
-        status = self.run_direct() if self.plan.records[:1] == [b"/"] and not verbose else -1
-        if status < 0:
+        status = self.run_direct() if self.plan.records[:1] == [b"/"] and not verbose else UNFIT
+        if status == UNFIT:
             status = self.run_options(announce=bool(verbose))
         if status in (1 << 8, 2 << 8):  # an exception, or a file that can't be opened
             from ..hints import hint_unseen
@@ -241,7 +223,7 @@ class Session:
         return status
 
     def run_direct(self) -> int:
-        """Start by the plan's records; return -1 where that can't be done, with nothing said."""
+        """Start by the plan's records; return `UNFIT` where they don't fit, with nothing said."""
         from . import recorded
 
         brought = self.new_slots()
@@ -251,17 +233,31 @@ class Session:
         if brought.options:  # what the call brings along is no part of the records, but for its directory in /tmp
             folder = self.cwd
             if brought.options != [b"--dir", folder] or not outside.can_make(self.plan, folder):
-                return -1
-        pipes = open_pipes()
-        reader, writer = os.pipe()
+                return UNFIT
         try:
             self.slots.look(self.plan.slots)
-            pid = recorded.start(self.plan, self.slots.options, folder, self.config(writer), pipes)
-        except (OSError, slots.TooManyError):
+        except (OSError, slots.TooManyError):  # the options have words for it
+            return UNFIT
+        pipes = open_pipes()
+        reader, writer = os.pipe()
+        config = self.config(writer)
+        try:
+            pid = recorded.start(self.plan, self.slots.options, folder, config, pipes)
+        except recorded.Unfit:
             os.close(reader)
             os.close(writer)
-            return -1
-        return self.wait(pid, pid, reader, writer)
+            return UNFIT
+        except OSError as error:
+            from ..hints import no_namespaces
+
+            raise no_namespaces(b"make namespaces: " + (error.strerror or "").encode()) from None
+        status = self.wait(pid, pid, reader, writer)
+        if status < UNFIT:
+            from ..hints import hint_failed_records
+
+            hint_failed_records(plan_path(self.plan.meta[b"dir"], b"run", self.plan.meta[b"variant"]), UNFIT - status)
+            return 125 << 8
+        return status
 
     def run_options(self, *, announce: bool) -> int:
         """Start by the plan's options."""
@@ -343,7 +339,7 @@ def _main(folder: bytes, name: bytes) -> None:
     program = [plan.meta[b"bin"] + b"/" + name]
     if name == b"shell":
         program = [plan.meta[b"shell"]]
-    session = Session(plan, safe_path(plan, program + args), mask=mask)
+    session = Session(plan, outside.safe_path(plan, program + args), mask=mask)
     status = session.run()
     after(session)
     end_like(status)

@@ -201,3 +201,14 @@ def add(plan: Plan, filled: Slots, argv: list[bytes], cwd: bytes) -> list[bytes]
             slots.make_point(plan.meta[b"private-home"], os.path.basename(script), directory=False)
         filled.add(b"--ro-bind-fd", opened[0], settle(plan, script), opened[1])
     return closing
+
+
+def safe_path(plan: Plan, argv: list[bytes]) -> list[bytes]:
+    """Return the command of an install session, where ``python -m`` must not import from the current directory.
+
+    Run sessions write there: a ``pip.py`` of theirs would run with the right to change the venv.
+    """
+    option = plan.meta.get(b"safe-path")
+    if not option or python_main(argv[1:])[0] != b"-m":
+        return argv
+    return [argv[0], option, *argv[1:]]

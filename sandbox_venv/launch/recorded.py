@@ -1,8 +1,8 @@
 """The plan's records executed by direct system calls: what native/setup.c does, for machines without the C launcher.
 
 The records (``plan/records.py``) say the same as the plan's options, with a ready-made root; they need a third of the
-system calls, and nothing of `native` is imported for them. It says nothing where a step fails: the child ends, and the
-caller starts the session by the options instead, which finds out what is wrong and has the words for it.
+system calls, and nothing of `native` is imported for them. A step that fails ends the start. Only where the plan
+doesn't fit what there is (`Unfit`), the child says nothing, and the session is started by the options instead.
 
 Hot: as `linux`. Every target but those of ``b``, which lie in the skeleton, is opened without following links.
 """
@@ -16,8 +16,10 @@ from .inside.system import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import NoReturn
+    from collections.abc import Callable, Sequence
+    from typing import NoReturn, TypeVar
+
+    _Found = TypeVar("_Found")
 
     from .inside.config import Config
     from .planfile import Plan
@@ -32,10 +34,27 @@ S_IFREG = 0o100000  # inode(7)
 
 _INSIDE = linux.RESOLVE_IN_ROOT | linux.RESOLVE_NO_SYMLINKS | linux.RESOLVE_NO_MAGICLINKS
 _CLONE = linux.OPEN_TREE_CLONE | linux.OPEN_TREE_CLOEXEC | linux.AT_RECURSIVE
+GONE = (2, 13, 20, 40)
+"""What a look for something says that is gone, closed, or a link by now: ENOENT, EACCES, ENOTDIR, ELOOP."""
 
 
 class Unfit(Exception):
-    """A record that isn't known, or something that is no longer what it was."""
+    """The plan doesn't fit: a record or system call that isn't known here, or a path that is no longer what it was."""
+
+
+def look_up(opening: Callable[..., _Found], *args: object) -> _Found:
+    """Open what a plan names.
+
+    Raises:
+        Unfit: it is no longer there.
+        OSError: anything else.
+    """
+    try:
+        return opening(*args)
+    except OSError as error:
+        if error.errno in GONE:
+            raise Unfit from None
+        raise
 
 
 def start(plan: Plan, protected: Sequence[bytes], folder: bytes, config: Config, pipes: Sequence[int]) -> int:
@@ -49,10 +68,11 @@ def start(plan: Plan, protected: Sequence[bytes], folder: bytes, config: Config,
         pipes: those that stay open in it, besides what ``config`` names.
 
     Raises:
-        OSError: the namespaces can't be made, or the skeleton is gone or being removed; nothing runs.
+        Unfit: the skeleton is gone or being removed; nothing runs.
+        OSError: the namespaces can't be made; nothing runs.
     """
     records = plan.records
-    linux.lock_shared(os.open(records[1], os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC))  # till the end
+    hold(records[1])
     terminal = os.fsencode(os.ttyname(1)) if os.isatty(1) else b""
     ids = os.getuid(), os.getgid()
     alive = watch_self()
@@ -65,15 +85,35 @@ def start(plan: Plan, protected: Sequence[bytes], folder: bytes, config: Config,
         set_up(Root(terminal, protected, folder), records, ids)
         die_with_parent(alive[:1])  # changed credentials reset it
         close_others([*pipes, config.status_fd, *[int(fd) for fd in config.keep]])
-    except BaseException:  # noqa: BLE001 - nothing may get past this line
-        try:
-            protocol.send(config.status_fd, protocol.FAILED, protocol.FAILED_DIRECT << 16)
-        finally:
-            os._exit(LAUNCHER_FAILED)
+    except BaseException as error:  # noqa: BLE001 - nothing may get past this line
+        report(config, error)
     try:
         become_init(plan, config)
     finally:
         os._exit(LAUNCHER_FAILED)
+
+
+def hold(skeleton: bytes) -> None:
+    """Hold the ready-made root until this process ends: it is removed where nobody does."""
+    try:
+        linux.lock_shared(os.open(skeleton, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC))
+    except OSError:
+        raise Unfit from None
+
+
+def report(config: Config, error: BaseException) -> NoReturn:
+    """End the child whose set-up failed: nothing runs."""
+    number = error.errno or 0 if isinstance(error, OSError) else 0
+    refused = number in (linux.EPERM, linux.ENOSYS)
+    if isinstance(error, Unfit) or (refused and any(map(linux.lacks, linux.NEWER))):
+        try:
+            protocol.send(config.status_fd, protocol.FAILED, protocol.FAILED_UNFIT << 16)
+        finally:
+            os._exit(LAUNCHER_FAILED)
+    name = getattr(error, "filename", None)
+    why = protocol.why(error) if isinstance(error, OSError) else repr(error).encode()
+    text = b"set up %s: %s" % (name if isinstance(name, bytes) and len(name) > 1 else b"sandbox", why)
+    protocol.fail(config, protocol.Stop(protocol.FAILED_RECORD, number, text))
 
 
 def set_up(root: Root, records: Sequence[bytes], ids: tuple[int, int]) -> None:
@@ -138,11 +178,11 @@ class Root:
 
     def build(self, records: Sequence[bytes]) -> None:
         """Do what the records say, in their order, and make it this process's root."""
-        self.fd = root = linux.open_tree(linux.AT_FDCWD, records[1], _CLONE)
+        self.fd = root = look_up(linux.open_tree, linux.AT_FDCWD, records[1], _CLONE)
         linux.move_mount(root, linux.AT_FDCWD, b"/")
         os.fchdir(root)
         group = 3 * records[::3].index(b"s")
-        linux.mount_group(root, records[4:group:3], records[5:group:3])
+        look_up(linux.mount_group, root, records[4:group:3], records[5:group:3])
         for what, first, second in zip(records[group + 3 :: 3], records[group + 4 :: 3], records[group + 5 :: 3]):
             self.execute(what, first, second)
         self.make_folder()
@@ -172,9 +212,7 @@ class Root:
         elif what == b"l":
             os.symlink(first, second, dir_fd=root)
         elif what in b"DF":
-            from .slots import make_point
-
-            make_point(first, second, directory=what == b"D")
+            self.make_point(first, second, directory=what == b"D")
         elif what == b"N":
             linux.unshare(linux.CLONE_NEWNET)
             child.interface_up(b"lo")
@@ -187,6 +225,17 @@ class Root:
         else:
             raise Unfit
 
+    def make_point(self, top: bytes, below: bytes, *, directory: bool) -> None:
+        """Make a mount point on the host."""
+        from .slots import make_point
+
+        try:
+            make_point(top, below, directory=directory)
+        except OSError as error:
+            if error.errno in GONE:
+                raise Unfit from None
+            raise
+
     def make_folder(self) -> None:
         """Make the caller's directory in the session's own /tmp."""
         parts = self.folder.split(b"/")[1:]
@@ -198,11 +247,11 @@ class Root:
 
     def open(self, target: bytes) -> int:
         """Open a mount point."""
-        return linux.openat2(self.fd, target, linux.O_PATH_CLOEXEC, 0, _INSIDE)
+        return look_up(linux.openat2, self.fd, target, linux.O_PATH_CLOEXEC, 0, _INSIDE)
 
     def attach(self, source: int, path: bytes, attributes: int, place: int, name: bytes) -> None:
         """Mount a copy of the tree at ``path`` (of ``source`` itself, where it is empty) on ``name`` in ``place``."""
-        tree = linux.open_tree(source, path, _CLONE | (0 if path else linux.AT_EMPTY_PATH))
+        tree = look_up(linux.open_tree, source, path, _CLONE | (0 if path else linux.AT_EMPTY_PATH))
         linux.mount_setattr(tree, linux.AT_RECURSIVE, attributes, linux.MS_PRIVATE)
         linux.move_mount(tree, place, name)
         os.close(tree)
@@ -222,9 +271,11 @@ class Root:
         try:
             fd = linux.openat2(linux.AT_FDCWD, source, linux.O_PATH_CLOEXEC, 0, linux.RESOLVE_NO_SYMLINKS)
         except OSError as error:
-            if optional and error.errno in (2, 20, 40):  # ENOENT, ENOTDIR, ELOOP
+            if error.errno not in GONE:
+                raise
+            if optional and error.errno != 13:  # not EACCES: what a session closed is protected in another way
                 return
-            raise
+            raise Unfit from None
         if same >= 0 and not os.path.samestat(os.fstat(fd), os.fstat(same)):
             raise Unfit
         place = self.open(target)

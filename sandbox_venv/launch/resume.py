@@ -6,7 +6,9 @@ import sys
 
 from . import planfile, slots
 from .call import entry_variant
-from .failure import guarded
+from .failure import complain, guarded
+from .inside.program import cannot_execute
+from .inside.protocol import FAILED_EXEC
 from .inside.system import os
 from .main import KILLED, plan_path
 from .waiter import end_like
@@ -16,9 +18,36 @@ def main(folder: bytes) -> None:
     """Do the host's part after a session and end as the program ended; never returns.
 
     ``sys.argv``: raw wait status; project; two numbers; so many protected names that were at its top, so many paths
-    of protected names below it; the program's argv.
+    of protected names below it; the program's argv. Or, where nothing ran: ``failed``; stage; errno; the step in the
+    source's words; what it was about; the entry point's name.
     """
-    guarded(_main, folder)
+    guarded(_say_failed if sys.argv[1:2] == ["failed"] else _main, folder)
+
+
+def _plan(folder: bytes, name: bytes) -> tuple[planfile.Plan, bytes]:
+    """Return the plan that an entry point's run session has, and its path."""
+    path = plan_path(folder, b"run", b"")
+    plan = planfile.read(path)
+    variant = entry_variant(b"", plan.meta.get(b"own-plans", b"").split(b"\1"), name)
+    if variant:
+        path = plan_path(folder, b"run", variant)
+        plan = planfile.read(path)
+    return plan, path
+
+
+def _say_failed(folder: bytes) -> None:
+    stage, number, step, about, name = [os.fsencode(arg) for arg in sys.argv[2:]]
+    if int(stage) == FAILED_EXEC:
+        complain(cannot_execute(about, int(number), is_there=bool(step)))
+        end_like((127 if int(number) in (2, 20) else 126) << 8)
+    from ..hints import say_failed_set_up
+
+    try:
+        path = _plan(folder, name)[1]
+    except planfile.PlanError:
+        path = b""
+    say_failed_set_up(path, int(number), step, about)
+    end_like(125 << 8)
 
 
 def _main(folder: bytes) -> None:
@@ -26,10 +55,7 @@ def _main(folder: bytes) -> None:
     names, paths = rest[: int(at_top)], rest[int(at_top) : int(at_top) + int(below)]
     argv = rest[int(at_top) + int(below) :]
     try:
-        plan = planfile.read(plan_path(folder, b"run", b""))
-        variant = entry_variant(b"", plan.meta.get(b"own-plans", b"").split(b"\1"), os.path.basename(argv[0]))
-        if variant:
-            plan = planfile.read(plan_path(folder, b"run", variant))
+        plan, _ = _plan(folder, os.path.basename(argv[0]))
     except planfile.PlanError:  # unwrapped meanwhile
         end_like(int(status))
         return

@@ -12,9 +12,9 @@ from .inside.protocol import (
     CONTINUED,
     ENDED,
     FAILED,
-    FAILED_DIRECT,
     FAILED_EXEC,
-    FAILED_SETUP,
+    FAILED_RECORD,
+    FAILED_UNFIT,
     FIRST_MESSAGE,
     FORWARDED,
     READY,
@@ -24,6 +24,9 @@ from .inside.system import os
 
 SIGCHLD = 17
 UNCATCHABLE = (9, 19)
+UNFIT = -1
+"""In place of a wait status: nothing ran, and the session is to be started by the plan's options."""
+
 CHANGED_BY_PYTHON = (13, 25)  # SIGPIPE, SIGXFSZ: ignored by every Python from its start
 
 
@@ -77,7 +80,8 @@ class Waiter:
     def wait(self) -> int:
         """Return the raw wait status that the caller should see: the program's, or 125 << 8 and the like.
 
-        -1: nothing ran, and nothing was said: `direct` could not do it.
+        Below 0, nothing ran: `UNFIT` where the plan's records don't fit, and nothing was said; ``UNFIT - errno`` where
+        one of them failed.
         """
         os.set_blocking(self.writer, False)
         for number in (SIGCHLD, *FORWARDED):
@@ -159,12 +163,13 @@ class Waiter:
             stage, number = self.failed >> 16, self.failed & 0xFFFF
             if stage == FAILED_EXEC:
                 return (127 if number in (2, 20) else 126) << 8
-            if stage == FAILED_DIRECT:
+            if stage == FAILED_UNFIT:
                 return self._take_back()
-            if stage == FAILED_SETUP:
-                from ..hints import hint_failed_start
+            if stage == FAILED_RECORD:
+                return UNFIT - (number or 5)
+            from ..hints import hint_failed_start
 
-                hint_failed_start(number)
+            hint_failed_start(number)
             return 125 << 8
         if self.ended is not None:
             return self.ended
@@ -181,11 +186,11 @@ class Waiter:
         return 125 << 8
 
     def _take_back(self) -> int:
-        """Block all signals again, with those pending that came meanwhile: they are for the next attempt."""
+        """Block all signals again, with those pending that came meanwhile: they are for the start by the options."""
         _signal.pthread_sigmask(_signal.SIG_SETMASK, ALL_SIGNALS)
         for number in self.seen.intersection(FORWARDED):
             os.kill(os.getpid(), number)
-        return -1
+        return UNFIT
 
 
 def kill_holders(fd: int) -> bool:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from ..elf import FactsCache
+from ..errors import SandboxError
 from ..launch import planfile
 from ..launch.main import plan_path
 from ..state import StateDir, read_regular
@@ -92,6 +93,21 @@ def compile_stored(folder: bytes, kind: bytes, variant: bytes) -> planfile.Plan:
             leave_marker(subject.venv, path)
         drop_old_variants(place)
         return compiled.plan
+
+
+def drop_records(path: bytes) -> bool:
+    """Have the plan at ``path`` be started by its options, until it is compiled anew; tell whether it had records."""
+    place = Path(os.fsdecode(path))
+    state = StateDir(place.parents[2])
+    try:
+        with state.lock(place.parent):
+            plan = planfile.read(path)
+            had = bool(plan.records)
+            plan.records = []
+            state.write_atomic(place, planfile.encode(plan.sections()))
+    except (planfile.PlanError, SandboxError, OSError):
+        return False
+    return had
 
 
 def leave_marker(venv: str, path: bytes) -> None:

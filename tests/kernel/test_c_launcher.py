@@ -297,7 +297,7 @@ def test_init_shows_nothing_of_the_host_and_is_nobodys_to_call(compiled: Venv) -
 
 @pytest.mark.parametrize("backend", ["bwrap"])
 @pytest.mark.parametrize("known", [True, False])
-def test_a_mount_that_is_not_what_was_opened_ends_the_attempt(compiled: Venv, known: bool) -> None:
+def test_a_mount_that_is_not_what_was_opened_ends_the_start(compiled: Venv, known: bool) -> None:
     """Something is mounted over a slot; only where the records say so does init go on."""
     (path,) = compiled.user.home.glob(".local/state/sandbox-venv/venvs/*/run.plan")
     plan = planfile.decode(path.read_bytes())
@@ -308,7 +308,14 @@ def test_a_mount_that_is_not_what_was_opened_ends_the_attempt(compiled: Venv, kn
     cover = [b"=", b"--tmpfs", b"/" + target, *([b"x", b"", target] if known else [])]
     plan.records[-3:-3] = cover
     path.write_bytes(planfile.encode(plan.sections()))
-    assert (who_runs(compiled) == "python") == known
+    done = compiled.python("print('ran')")
+    if known:
+        assert (done.status, done.stdout) == (0, "ran\n")
+    else:
+        assert (done.status, done.stdout) == (125, "")
+        assert done.stderr.startswith(
+            f"sandbox-venv: check mount /{target.decode()}: it is not what was opened\nhint: "
+        )
 
 
 @pytest.mark.parametrize("backend", ["bwrap"])

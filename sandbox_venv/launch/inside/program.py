@@ -7,6 +7,10 @@ import _signal  # type: ignore[import-not-found]  # what signal is a slow wrappe
 from .protocol import ALL_SIGNALS, FAILED_CHDIR, FAILED_EXEC, FAILED_LIMITS, FAILED_SECCOMP, Stop, fail, why
 from .system import os
 
+ABOUT_THE_FILE = (2, 7, 8, 13, 20, 21, 22, 26, 36, 40, 80)
+"""What execve(2) alone says: ENOENT, E2BIG, ENOEXEC, EACCES, ENOTDIR, EISDIR, EINVAL, ETXTBSY, ENAMETOOLONG, ELOOP,
+ELIBBAD. The others may be clone(2)'s, too: no process could be started."""
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,17 +58,24 @@ def execute(config: Config, start: Callable[[bytes], int]) -> int:
         Stop: there is no such program, or it can't be executed.
     """
     argv = config.argv
-    failure: tuple[int, str] | None = None
+    failure = 0
     for path in find_program(argv[0], config.env):
         try:
             return start(path)
         except OSError as error:
-            if failure is None or error.errno not in (2, 20):
-                failure = (error.errno or 2, error.strerror or "")
-    number, reason = failure or (2, "No such file or directory")
-    if number == 2 and b"/" in argv[0] and os.path.lexists(argv[0]):
+            if not failure or error.errno not in (2, 20):
+                failure = error.errno or 2
+    number = failure or 2
+    is_there = b"/" in argv[0] and os.path.lexists(argv[0])
+    raise Stop(FAILED_EXEC, number, cannot_execute(argv[0], number, is_there=is_there))
+
+
+def cannot_execute(path: bytes, number: int, *, is_there: bool) -> bytes:
+    """Return the line for a program that can't be executed."""
+    reason = os.strerror(number)
+    if number == 2 and is_there:
         reason += " (its interpreter, named in the first line or the ELF header, isn't visible inside)"
-    raise Stop(FAILED_EXEC, number, b"run %s: %s" % (argv[0], reason.encode()))
+    return b"run %s: %s" % (path, reason.encode())
 
 
 def enter(config: Config) -> None:
@@ -98,9 +109,9 @@ def spawn_program(config: Config, before_exec: Callable[[], None] | None) -> int
         try:
             return os.posix_spawn(path, config.argv, env, file_actions=actions, setsigmask=mask, setsigdef=defaults)
         except OSError as error:
-            if error.errno in (2, 13, 20):  # ENOENT, EACCES, ENOTDIR: about the file, surely
+            if error.errno in ABOUT_THE_FILE:
                 raise
-        return fork_program(config, None)  # which tells one that can't be started from one that can't be executed
+            raise Stop(FAILED_LIMITS, error.errno or 22, b"start %s: %s" % (path, why(error))) from None
 
     return execute(config, spawn)
 

@@ -12,8 +12,9 @@ from .system import os
     FAILED_SECCOMP,
     FAILED_CHDIR,
     FAILED_EXEC,
-    FAILED_DIRECT,
-) = range(1, 9)
+    FAILED_UNFIT,
+    FAILED_RECORD,
+) = range(1, 10)
 READY, STOPPED, CONTINUED, ENDED, FAILED = 0x80, 0x81, 0x82, 0x83, 0x84
 
 # The order is the protocol: message number k is SIGRTMIN + 1 + k. Numbers are Linux's, signal(7).

@@ -12,6 +12,7 @@ from .. import linux
 from .failure import Failure
 
 ENOENT, EEXIST, ENOTDIR, EISDIR, EINVAL, ELOOP = 2, 17, 20, 21, 22, 40  # errno(3)
+EAGAIN, EACCES, ENAMETOOLONG = 11, 13, 36
 S_IFMT, S_IFDIR, S_IFREG, S_IFLNK = 0o170000, 0o040000, 0o100000, 0o120000  # inode(7)
 MAX_LINKS = 40  # path_resolution(7)
 PARENTS = 0o700  # of parents that an option without --perms has made; the manual says 0755, but so do all releases
@@ -89,22 +90,22 @@ class NewRoot:
 
     def directory(self, dest: bytes, mode: int = 0o755, parent_mode: int = PARENTS) -> int:
         """Return an O_PATH descriptor of the directory ``dest``, made where it is missing, with its parents."""
-        try:
-            return linux.openat2(self.fd, dest, linux.O_PATH_DIRECTORY, 0, _BENEATH)
-        except OSError:
-            parent, name = self.parent(dest, parent_mode)
+        fd = self._look_up(dest, linux.O_PATH_DIRECTORY)
+        if fd >= 0:
+            return fd
+        parent, name = self.parent(dest, parent_mode)
         try:
             os.mkdir(name, mode, dir_fd=parent)
             return os.open(name, linux.O_PATH_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
-        except OSError:
+        except OSError as error:
+            if error.errno not in (EEXIST, ENOTDIR, ELOOP):
+                raise _error(b"Can't mkdir " + dest, dest, error) from None
             return self._walk(dest, b"Can't mkdir " + dest, -1, DIRECTORY, mode)
 
     def existing(self, dest: bytes, text: bytes) -> int:
         """Return an O_PATH descriptor of ``dest``, whatever it is; nothing is made."""
-        try:
-            return linux.openat2(self.fd, dest, linux.O_PATH_CLOEXEC, 0, _BENEATH)
-        except OSError:
-            return self._walk(dest, text, -1, ANYTHING, -1)
+        fd = self._look_up(dest, linux.O_PATH_CLOEXEC)
+        return fd if fd >= 0 else self._walk(dest, text, -1, ANYTHING, -1)
 
     def parent(self, dest: bytes, parent_mode: int = PARENTS) -> tuple[int, bytes]:
         """Return the directory that holds ``dest``, made where it is missing, and the last name of ``dest``.
@@ -116,9 +117,8 @@ class NewRoot:
             os.close(self._walk(dest, b"Can't mkdir parents for " + dest, parent_mode, DIRECTORY, parent_mode))
         fd = self._parents.get(head, -1)
         if fd < 0:
-            try:
-                fd = linux.openat2(self.fd, head or b"/", linux.O_PATH_DIRECTORY, 0, _BENEATH)
-            except OSError:
+            fd = self._look_up(head or b"/", linux.O_PATH_DIRECTORY)
+            if fd < 0:
                 fd = self._walk(head, b"Can't mkdir parents for " + dest, parent_mode, DIRECTORY, parent_mode)
             self._parents[head] = fd
         return fd, name or b"."
@@ -131,8 +131,10 @@ class NewRoot:
         parent, name = self.parent(dest)
         try:
             os.mknod(name, S_IFREG | 0o444, dir_fd=parent)
-        except OSError:
+        except FileExistsError:
             return self.file(dest), b""
+        except OSError as error:
+            raise _error(b"Can't create file at " + dest, dest, error) from None
         return parent, name
 
     def file(
@@ -141,15 +143,16 @@ class NewRoot:
         """Return an O_PATH descriptor of ``dest``, which is no directory; made, empty, where it is missing."""
         parent, name = self.parent(dest, parent_mode)
         text += dest
-        made: OSError | None = None
         try:
             os.mknod(name, S_IFREG | mode, dir_fd=parent)
+        except FileExistsError:
+            pass
         except OSError as error:
-            made = error
+            raise _error(text, dest, error) from None
         try:
             fd = os.open(name, linux.O_PATH_NOFOLLOW, dir_fd=parent)
         except OSError as error:
-            raise _error(text, dest, made or error) from None
+            raise _error(text, dest, error) from None
         kind = os.fstat(fd).st_mode & S_IFMT
         if kind == S_IFLNK:
             os.close(fd)
@@ -160,6 +163,17 @@ class NewRoot:
         return fd
 
     # --- the walk ---
+
+    def _look_up(self, dest: bytes, flags: int) -> int:
+        """Open what is there, with no link on its way; -1 where the walk shall see what there is."""
+        try:
+            return linux.openat2(self.fd, dest, flags, 0, _BENEATH)
+        except OSError as error:
+            if error.errno in _FOR_THE_WALK:
+                return -1
+            if error.errno in (linux.EPERM, linux.ENOSYS) and linux.lacks(linux.NR_openat2):
+                return -1
+            raise
 
     def _walk(self, path: bytes, text: bytes, parent_mode: int, kind: int, mode: int) -> int:
         """Walk ``path`` name by name, make what is missing (with mode -1: nothing), return an O_PATH descriptor."""
@@ -236,6 +250,7 @@ def _error(text: bytes, dest: bytes, error: OSError) -> Failure:
     return Failure(text, error.errno or 0)
 
 
+_FOR_THE_WALK = (ENOENT, EAGAIN, EACCES, ENOTDIR, ENAMETOOLONG, ELOOP)
 _BENEATH = linux.RESOLVE_IN_ROOT | linux.RESOLVE_NO_SYMLINKS | linux.RESOLVE_NO_MAGICLINKS
 
 

@@ -77,6 +77,8 @@ class Sources:
                 os.close(fd)
             if error.errno not in (ENOSYS, EPERM):
                 raise
+            if not linux.lacks(linux.NR_open_tree) and not linux.lacks(linux.NR_mount_setattr):
+                raise
             self.modern = False
             return None
         return Source(fd, attributes, True)
@@ -112,7 +114,7 @@ class Sources:
             try:
                 linux.mount_setattr(fd, 0, attributes)
             except OSError as error:
-                if error.errno not in (ENOSYS, EPERM):
+                if error.errno not in (ENOSYS, EPERM) or not linux.lacks(linux.NR_mount_setattr):
                     raise
             else:
                 return
