@@ -100,7 +100,7 @@ def merged_options(plan: Plan) -> list[bytes]:
 def spawn(
     plan: Plan, options: Sequence[bytes], config: Config, descriptors: Sequence[int], *, merged: bool
 ) -> tuple[int, int, int]:
-    """Start the sandbox; return our child's pid, init's (0 where bwrap ended before it had one), the guard's leash.
+    """Start the sandbox; return our child's pid, where it says which pid init has, the guard's leash.
 
     ``merged``: the options begin with `merged_options`.
 
@@ -128,16 +128,4 @@ def spawn(
         finally:
             os._exit(125)
     os.close(writer)
-    told = b""
-    while b"}" not in told:
-        chunk = os.read(reader, 4096)
-        if not chunk:
-            break
-        told += chunk
-    os.close(reader)
-    _, found, rest = told.partition(b'"child-pid":')
-    digits = rest.lstrip()
-    end = 0
-    while end < len(digits) and digits[end : end + 1].isdigit():
-        end += 1
-    return pid, int(digits[:end]) if found and end else 0, leash
+    return pid, reader, leash

@@ -251,7 +251,7 @@ class Session:
             from ..hints import no_namespaces
 
             raise no_namespaces(b"make namespaces: " + (error.strerror or "").encode()) from None
-        status = self.wait(pid, pid, reader, writer)
+        status = self.wait(pid, reader, writer)
         if status < UNFIT:
             from ..hints import hint_failed_records
 
@@ -277,18 +277,18 @@ class Session:
             from . import bwrap
 
             passed = [*self.slots.descriptors, *[int(fd) for fd in config.keep]]
-            pid, init_pid, leash = bwrap.spawn(self.plan, options, config, passed, merged=self.merged)
+            pid, info, leash = bwrap.spawn(self.plan, options, config, passed, merged=self.merged)
         else:
             from . import direct
 
-            leash = -1
-            pid = init_pid = direct.spawn(self.plan, options, config)
-        return self.wait(pid, init_pid, reader, writer, leash)
+            info = leash = -1
+            pid = direct.spawn(self.plan, options, config)
+        return self.wait(pid, reader, writer, info, leash)
 
-    def wait(self, pid: int, init_pid: int, reader: int, writer: int, leash: int = -1) -> int:
+    def wait(self, pid: int, reader: int, writer: int, info: int = -1, leash: int = -1) -> int:
         """Wait for the session."""
         self.slots.close()
-        status = Waiter(pid, init_pid, reader, writer, self.ignored, leash).wait()
+        status = Waiter(pid, reader, writer, self.ignored, info, leash).wait()
         if self.proxy:
             self.proxy.end()
         return status

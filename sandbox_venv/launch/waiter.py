@@ -58,19 +58,21 @@ class Waiter:
 
     Args:
         pid: our child: init itself (native) or bwrap.
-        init_pid: init's pid in this PID namespace, 0 where it isn't known.
         reader, writer: the status pipe.
         ignored: the caller's ignored signals, a bit set: these stay ignored and aren't forwarded.
+        info: bwrap's --info-fd, -1 where our child is init.
         leash: dismisses the start's guard, -1 where there is none (``bwrap.start_guard``).
     """
 
-    def __init__(self, pid: int, init_pid: int, reader: int, writer: int, ignored: int, leash: int = -1) -> None:
+    def __init__(self, pid: int, reader: int, writer: int, ignored: int, info: int = -1, leash: int = -1) -> None:
         self.pid = pid
-        self.init_pid = init_pid
+        self.info = info
+        self.init_pid = pid if info < 0 else 0
         self.reader = reader
         self.writer = writer
         self.ignored = ignored
         self.leash = leash
+        self.early: list[int] = []
         self.ended: int | None = None
         self.failed: int | None = None
         self.reaped = False
@@ -102,9 +104,11 @@ class Waiter:
         _signal.set_wakeup_fd(-1)
         self._dismiss()
         if self.ended is None and self.failed is None:
-            kill_holders(self.reader)
-        os.close(self.reader)
-        os.close(self.writer)
+            while kill_holders(self.reader):
+                pass
+        for fd in (self.reader, self.writer, self.info):
+            if fd >= 0:
+                os.close(fd)
         return self._result()
 
     def _take(self, data: bytes) -> bytes:
@@ -121,6 +125,7 @@ class Waiter:
             data = data[8:]
             if kind == READY:
                 self._dismiss()
+                self._find_init()
             elif kind == STOPPED:
                 os.kill(os.getpid(), _signal.SIGSTOP)
             elif kind == ENDED:
@@ -140,15 +145,43 @@ class Waiter:
             os.close(self.leash)
             self.leash = -1
 
+    def _find_init(self) -> None:
+        """Read who init is: bwrap wrote that before it let init go.
+
+        Not read before: a bwrap that is killed then leaves a child that holds the pipe for ever.
+        """
+        if self.info < 0:
+            return
+        told = b""
+        while b"}" not in told:
+            chunk = os.read(self.info, 4096)
+            if not chunk:
+                break
+            told += chunk
+        digits = told.partition(b'"child-pid":')[2].lstrip()
+        end = 0
+        while digits[end : end + 1].isdigit():
+            end += 1
+        self.init_pid = int(digits[:end] or 0)
+        for number in self.early:
+            self._forward(number)
+
     def _signal(self, number: int) -> None:
         self.seen.add(number)
         if number == SIGCHLD:
             self._reap()
-        elif number in FORWARDED and self.init_pid and not self.reaped:
-            try:
-                os.kill(self.init_pid, FIRST_MESSAGE + FORWARDED.index(number))
-            except ProcessLookupError:
-                pass
+        elif number in FORWARDED and self.init_pid:
+            self._forward(number)
+        elif number in FORWARDED:
+            self.early.append(number)
+
+    def _forward(self, number: int) -> None:
+        if not self.init_pid or self.reaped:
+            return
+        try:
+            os.kill(self.init_pid, FIRST_MESSAGE + FORWARDED.index(number))
+        except ProcessLookupError:
+            pass
 
     def _reap(self) -> None:
         if self.reaped:

@@ -194,3 +194,24 @@ def test_what_the_plan_names_and_is_gone_is_no_fault(make_venv: Callable[..., Ve
     extra.parent.rmdir()
     for given in ({}, {"VERBOSE": ""}):
         assert venv.python(look, given=given).check().stdout == "False\n"
+
+
+@pytest.mark.parametrize("how", ["bwrap", "bwrap by C"])
+def test_a_bwrap_that_is_killed_before_it_names_its_child_ends_the_start(
+    shared_venvs: Callable[[str, str], Venv], how: str
+) -> None:
+    """Its child waits for it for ever, and holds all pipes: the launcher must not wait for those."""
+    venv = shared_venvs("user", "bwrap")
+    argv = venv.argv("python", "-c", "print('ran')")
+    log = venv.user.home / "trace"
+    run_as(venv.user, ["strace", "-f", "-qq", "-o", log, *argv], cwd=venv.project, given=HOW[how]).check()
+    lines = [line.split(None, 1) for line in log.read_text().splitlines()]
+    bwrap = next(pid for pid, call in lines if call.startswith('execve("') and "/bwrap" in call.partition(",")[0])
+    calls = [call for pid, call in lines if pid == bwrap and call.startswith("prctl(")]
+    number = 1 + next(at for at, call in enumerate(calls) if call.startswith("prctl(PR_SET_PDEATHSIG"))
+    assert any(pid == bwrap and call.startswith("clone(") for pid, call in lines)
+    fault = f"inject=prctl:signal=SIGKILL:when={number}"
+    command = ["strace", "-f", "-qq", "-o", log, "-e", "trace=prctl", "-e", fault, *argv]
+    done = run_as(venv.user, command, cwd=venv.project, given=HOW[how])  # ends when all have let go of stdout
+    assert (done.status, done.stdout) == (125, "")
+    assert "sandbox-venv: " in done.stderr
