@@ -71,6 +71,7 @@ int words_fill(struct words *words, const struct plan *plan, const char *cwd, wo
 			add_bytes(words, tail.at, (size_t)(tail.end - tail.at));
 			break;
 		case 'R':
+		case 'A':
 		case '=':
 			words_add(words, a);
 			if (*b)

@@ -90,10 +90,10 @@ def lock_root(plan: Plan) -> bool:
     return True
 
 
-def merged_options(plan: Plan) -> list[bytes]:
-    """Return what bwrap is told in the place of BASE where the ready-made root is mounted before it starts."""
+def said(plan: Plan, letter: bytes) -> list[bytes]:
+    """Return what bwrap is told where a ready-made root is mounted before: `R` in the place of BASE, `A` after all."""
     records = plan.records
-    words = [pair for what, *pair in zip(records[::3], records[1::3], records[2::3]) if what == b"R"]
+    words = [pair for what, *pair in zip(records[::3], records[1::3], records[2::3]) if what == letter]
     return [word for pair in words for word in pair if word]
 
 
@@ -102,7 +102,7 @@ def spawn(
 ) -> tuple[int, int, int]:
     """Start the sandbox; return our child's pid, where it says which pid init has, the guard's leash.
 
-    ``merged``: the options begin with `merged_options`.
+    ``merged``: the options take the ready-made root for granted.
 
     All signals are blocked when this is called, and stay blocked in bwrap: the terminal's signals are for the
     program alone.

@@ -156,13 +156,14 @@ class Session:
             from . import portal
 
             self.proxy = portal.add(self.plan, self.slots, self.env)
-        base = self.plan.base
+        base, late = self.plan.base, []
         if not whole and (not brought or (brought == [b"--dir", self.cwd] and outside.can_make(self.plan, self.cwd))):
             from . import bwrap
 
             self.merged = bwrap.lock_root(self.plan)
-            base = bwrap.merged_options(self.plan) if self.merged else base
-        return base + self.slots.options + closing + self.plan.tail
+            if self.merged:
+                base, late = bwrap.said(self.plan, b"R"), bwrap.said(self.plan, b"A")
+        return base + self.slots.options + closing + late + self.plan.tail
 
     def new_slots(self) -> slots.Slots:
         """Return slots that nothing is in yet."""

@@ -7,7 +7,7 @@
 | ``b`` | source, target | read-only, target in the skeleton: ``plan/merged.py`` |
 | ``v`` | path, – | stays writable in the shelter |
 | ``B`` ``T`` | | the BASE or the TAIL section as it stands; there is no ``B`` where there is a ``/`` |
-| ``R`` ``=`` | word, word or – | words for bwrap as they stand, in the place of BASE or of a slot |
+| ``R`` ``A`` ``=`` | word, word or – | words for bwrap as they stand: in the place of BASE, after the slots, a slot |
 | ``x`` | –, target | what lies at or below it isn't verified: it is mounted over |
 | ``w`` ``o`` (``W`` ``O``), ``D`` ``F``, ``P`` | | as on native (``plan/records.py``) |
 | ``c`` | word, – | for bwrap, with the caller's directory, where that must be made in the sandbox's own ``/tmp`` |
@@ -92,8 +92,10 @@ def has_own_tmp(plan: Plan) -> bool:
     )
 
 
-def base_records(plan: Plan, kept: list[bytes] | None, *, may_merge: bool) -> tuple[list[bytes], Skeleton | None]:
-    """Return the records that come before the slots', and the skeleton whose place is still empty in them."""
+def base_records(
+    plan: Plan, kept: list[bytes] | None, *, may_merge: bool
+) -> tuple[list[bytes], list[bytes], Skeleton | None]:
+    """Return the records before and after the slots', and the skeleton whose place is still empty in the first."""
     kept_records = [item for path in kept or () for item in (b"v", path, b"")]
     if kept is not None and may_merge:
         try:
@@ -102,8 +104,9 @@ def base_records(plan: Plan, kept: list[bytes] | None, *, may_merge: bool) -> tu
             pass
         else:
             root = [b"/", b"", merged.place, *merged.group]
-            return [*root, *pairs(b"R", merged.options), *kept_records], merged.skeleton
-    return [*kept_records, b"B", b"", b""], None
+            before = [*root, *pairs(b"R", merged.options), *kept_records]
+            return before, [*pairs(b"A", merged.late)], merged.skeleton
+    return [*kept_records, b"B", b"", b""], [], None
 
 
 def translate(plan: Plan, *, may_merge: bool = True) -> tuple[list[bytes], Skeleton | None] | None:
@@ -115,10 +118,10 @@ def translate(plan: Plan, *, may_merge: bool = True) -> tuple[list[bytes], Skele
         return None
     try:
         kept = kept_paths(plan)
-        records, skeleton = base_records(plan, kept, may_merge=may_merge)
+        records, after, skeleton = base_records(plan, kept, may_merge=may_merge)
         for kind, first, second in zip(plan.slots[::3], plan.slots[1::3], plan.slots[2::3], strict=True):
             records += slot(kind, first, second)
     except Unsupported:
         return None
     records = [b"|", plan.meta[b"bwrap"], b"" if kept is None else b"s", *records]
-    return [*records, *([b"c", b"--dir", b""] if has_own_tmp(plan) else []), b"T", b"", b""], skeleton
+    return [*records, *([b"c", b"--dir", b""] if has_own_tmp(plan) else []), *after, b"T", b"", b""], skeleton

@@ -1,9 +1,9 @@
-"""The part of a plan for bwrap that is the same at each start and can't be written, as one mount.
+"""The part of a plan for bwrap that is the same at each start and can't be written, as a few mounts.
 
 bwrap reads all of mountinfo after each bind, so a hundred of them cost it ten times what the kernel needs. The shelter
 (``launch/shelter.py``), a mount namespace of ours that bwrap starts in, mounts them on a ready-made root
-(`plan.roots`), which bwrap then binds with one option; what depends on the PID namespace, is new, or can be written
-is left to bwrap's own options.
+(`plan.roots`), and bwrap binds the few directories at its top that they lie in; what depends on the PID namespace, is
+new, or can be written is left to bwrap's own options.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ class Merged(NamedTuple):
     """Records ``b`` (``plan/records.py``)."""
     options: list[bytes]
     """For bwrap, in the place of BASE."""
+    late: list[bytes]
+    """For bwrap, after what the slots become: the fewer mounts there are, the quicker is each."""
 
 
 def choose_place(paths: Sequence[bytes]) -> bytes:
@@ -49,6 +51,11 @@ def choose_place(paths: Sequence[bytes]) -> bytes:
     raise Unsupported
 
 
+def top_of(target: bytes) -> bytes:
+    """Return the first component of a path inside."""
+    return target.partition(b"/")[0]
+
+
 def merge(plan: Plan, kept: Sequence[bytes]) -> Merged:
     """Take a plan for bwrap apart.
 
@@ -60,10 +67,10 @@ def merge(plan: Plan, kept: Sequence[bytes]) -> Merged:
         Unsupported: it can't be said so.
     """
     translation = Translation()
-    options: list[bytes] = []
+    base: list[tuple[tuple[bytes, ...], bytes]] = []  # options; the top of those that the root does, else b""
     for words in flatten(plan.base):
-        if words[0] not in MERGED or translation.kind_at(inner(words[-1])):
-            options += words
+        target = inner(words[-1]) if words[0] in MERGED else b""
+        base.append((words, b"" if translation.kind_at(target) else top_of(target)))
         translation.option(words)
     group, links = list(translation.group), len(translation.skeleton.links)
     translate_slots(translation, plan.slots)
@@ -72,5 +79,11 @@ def merge(plan: Plan, kept: Sequence[bytes]) -> Merged:
     check(translation)
     if len(translation.skeleton.links) != links:  # bwrap would find what it is to make
         raise Unsupported
+    tops = sorted({top_of(target) for target in group[2::3]})
+    options = [word for words, top in base if top not in tops for word in words]
     place = choose_place([*group[1::3], *options, *plan.slots, *kept, plan.meta[b"bwrap"], plan.meta[b"dir"]])
-    return Merged(translation.skeleton, place, group, [b"--ro-bind", place, b"/", *options])
+    shown = [word for top in tops for word in (b"--ro-bind", place + b"/" + top, b"/" + top)]
+    others = {target for target, _ in translation.mounts} - set(group[2::3])
+    if any(top_of(target) in tops for target in others):  # it lies over something of the root
+        return Merged(translation.skeleton, place, group, shown + options, [])
+    return Merged(translation.skeleton, place, group, options, shown)

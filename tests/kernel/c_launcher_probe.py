@@ -17,13 +17,21 @@ HOST = {"net", "time", "time_for_children"}
 
 
 def mounts():
-    """Return the mounts that can be reached: mount point, root, options, tags, kind."""
+    """Return the mounts that can be reached: mount point, root, options, tags, kind.
+
+    Not those directories of the ready-made root that bwrap has read-only by mounts of their own: native has them as a
+    part of that root.
+    """
     lines = []
     with open("/proc/self/mountinfo") as file:
         for line in file:
             left, _, right = line.partition(" - ")
             lines.append((left.split(), right.split()[0]))
     parents = {fields[0]: (fields[1], fields[4]) for fields, _ in lines}
+
+    def is_closed(fields):
+        """Whether it is read-only, without devices and set-uid programs."""
+        return {"ro", "nosuid", "nodev"} <= set(fields[5].split(","))
 
     def is_hidden(number):
         """Whether another one lies on it, on a directory above its mount point, or hides what it is mounted in."""
@@ -39,6 +47,9 @@ def mounts():
         [fields[4], "/" if kind == "tmpfs" else fields[3], sorted(fields[5].split(",")), fields[6:], kind]
         for fields, kind in lines
         if not is_hidden(fields[0])
+        and not (
+            "/sandbox-venv/venvs/" in fields[3] and "/roots/" in fields[3] and fields[4] != "/" and is_closed(fields)
+        )
     ]
 
 

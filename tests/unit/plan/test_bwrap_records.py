@@ -26,6 +26,11 @@ def flat(plan: Plan) -> list[bytes]:
     return translated[0] if translated else []
 
 
+def words_of(records: list[bytes], letter: bytes) -> list[bytes]:
+    pairs = [pair for what, *pair in zip(records[::3], records[1::3], records[2::3], strict=True) if what == letter]
+    return [word for pair in pairs for word in pair if word]
+
+
 def records_of(plan: Plan) -> list[tuple[bytes, ...]]:
     records = flat(plan)
     return list(zip(records[::3], records[1::3], records[2::3], strict=True))
@@ -110,9 +115,10 @@ SWITCHES = b" ".join(
     for name in (b"sys", b"sysrq-trigger", b"irq", b"bus")
     if os.path.exists(b"/proc/" + name)
 )
+LINK = b"--symlink /tmp /var/tmp".split()
 WHOLE = (
     b"--unshare-user --unshare-pid --unshare-ipc --unshare-uts --disable-userns --die-with-parent --cap-drop ALL "
-    b"--symlink usr/lib /lib --ro-bind-try /usr/lib /usr/lib --dir /x --proc /proc "
+    b"--symlink usr/lib /usr/lib64 --ro-bind-try /usr/lib /usr/lib --dir /x --proc /proc "
     + SWITCHES
     + b" --dev /dev --perms 1777 --tmpfs /tmp --symlink /tmp /var/tmp --dir /tmp/made --ro-bind /etc /R"
 )
@@ -136,16 +142,18 @@ def test_in_the_shelter_what_is_always_the_same_becomes_one_mount() -> None:
         (b"b", b"/usr/lib", b"usr/lib"),
         (b"b", b"/etc", b"R"),
     ]
-    assert skeleton.links == {b"lib": b"usr/lib", b"var/tmp": b"/tmp"}
+    assert skeleton.links == {b"usr/lib64": b"usr/lib", b"var/tmp": b"/tmp"}
     assert set(skeleton.folders) >= {b"usr/lib", b"R", b"x", b"proc", b"dev", b"tmp", b"opt"}
-    records = records[6:]
-    words = [word for what, *pair in zip(records[::3], records[1::3], records[2::3], strict=True) for word in pair
-             if what == b"R" and word]  # fmt: skip
-    rest = b" --proc /proc " + SWITCHES + b" --dev /dev --perms 1777 --tmpfs /tmp --dir /tmp/made"
-    assert words == [b"--ro-bind", b"/sys", b"/", *WHOLE.split()[:8], *rest.split()]
-    kinds = records[::3]
-    assert b"B" not in kinds
-    assert kinds[-5:] == [b"v", b"w", b"P", b"c", b"T"]
+    head, rest = WHOLE.split()[:8], b" --proc /proc " + SWITCHES + b" --dev /dev --perms 1777 --tmpfs /tmp"
+    assert words_of(records, b"R") == [*head, *b"--dir /x".split(), *rest.split(), *LINK, *b"--dir /tmp/made".split()]
+    assert words_of(records, b"A") == b"--ro-bind /sys/R /R --ro-bind /sys/usr /usr".split()
+    assert [what for what in records[::3] if what != b"R"][4:] == [b"v", b"w", b"P", b"c", b"A", b"A", b"A", b"T"]
+
+
+def test_what_lies_over_the_ready_made_root_comes_after_it() -> None:
+    for plan in (whole(b"rw", b"/opt", b"/usr/src"), whole(more=b"--tmpfs /usr/share")):
+        assert words_of(flat(plan), b"R")[:6] == b"--ro-bind /sys/R /R --ro-bind /sys/usr /usr".split()
+        assert b"A" not in flat(plan)[::3]
 
 
 @pytest.mark.parametrize(
