@@ -80,11 +80,13 @@ def test_installs_of_every_kind(with_pip: Venv) -> None:
     assert "No broken requirements" in venv.run("pip", "check").check().stdout
     assert "six" in venv.run("pip", "list").check().stdout
 
-    # pip replaces itself, down and up again, and stays a launcher.
-    for wanted in ("pip<24", "pip>=24"):
-        venv.run("pip", "install", "-q", "-U", wanted, timeout=240).check()
-        version = int(venv.run("pip", "--version").check().stdout.split()[1].split(".")[0])
-        assert (version < 24) == (wanted == "pip<24")
+    # pip replaces itself, down and up again, by either name, and all its names stay launchers.
+    for words, wanted in ((["pip"], "pip<24"), (["python", "-m", "pip"], "pip>=24")):
+        venv.run(*words, "install", "-q", "--upgrade", wanted, timeout=240).check()
+        for name in ("pip", "pip3"):
+            version = int(venv.run(name, "--version").check().stdout.split()[1].split(".")[0])
+            assert (version < 24) == (wanted == "pip<24")
+            assert (venv.bin / name).read_bytes() != (venv.path / "sandbox" / "bin" / name).read_bytes()
     venv.sandbox("verify", venv.path).check()
     assert {path.name for path in user.home.iterdir()} <= {".local", venv.project.name}
 

@@ -156,6 +156,21 @@ def mlock():
 
 
 @op
+def huge_pages():
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_ssize_t
+    with mmap.mmap(-1, 8 << 20) as m:
+        m.madvise(mmap.MADV_HUGEPAGE)
+        m.madvise(mmap.MADV_NOHUGEPAGE)
+    for value in (1, 0):
+        assert libc.prctl(41, value, 0, 0, 0) == 0, ctypes.get_errno()  # PR_SET_THP_DISABLE
+        assert libc.prctl(42, 0, 0, 0, 0) == value  # PR_GET_THP_DISABLE
+    size = ctypes.c_size_t(2 << 20)
+    found = libc.mmap(None, size, 3, 0x22 | 0x40000, -1, 0)  # private, anonymous, MAP_HUGETLB
+    assert found != -1 or ctypes.get_errno() == errno.ENOMEM, ctypes.get_errno()  # none are reserved here
+
+
+@op
 def executable_memory():
     m = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
     m.write(b"\xc3")
