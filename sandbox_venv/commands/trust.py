@@ -50,11 +50,11 @@ def trust(words: list[str]) -> int:
     path = f"{record.project}/.env"
     dotenv = read_dotenv(path)
     current, accepted = read_file(project_path(record), in_project=True), read_accepted(record)
-    if dotenv.problem or not (dotenv.digest or current or accepted):
-        if dotenv.problem:
-            raise SandboxError(f"trust {path}: {dotenv.problem}", "mend the file, and trust it then")
-        line = f"trust {record.project}: there is nothing to accept"
-        raise SandboxError(line, "no .env is there, and no [tool.sandbox-venv] in pyproject.toml")
+    if dotenv.problem:
+        raise SandboxError(f"trust {path}: {dotenv.problem}", "mend the file, and trust it then")
+    if not (dotenv.digest or current or accepted):  # what the caller wants is so
+        say(f"sandbox-venv: nothing to trust in {record.project}: no .env, no [tool.sandbox-venv] in pyproject.toml")
+        return 0
     for name, value in dotenv.control.items():
         say(f"{name}={value}")
     if current or accepted:
