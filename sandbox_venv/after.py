@@ -18,6 +18,9 @@ MAX_NOTES = 64 << 10
 MAX_NOTE = 16 << 10
 """Bytes of all notes, beyond which the first and the last ones are kept, and characters of one."""
 
+MOST_SAID = 8
+"""Warnings that an install session's end shows at most: it could make any number."""
+
 PATIENCE = 2.0
 """Seconds that are waited for somebody to read what is said."""
 
@@ -33,9 +36,10 @@ def after_install(folder: bytes, program: Sequence[bytes]) -> None:
     record = read_record(place)
     notes = adopt(record, state, lambda _: None)
     note_lines(folder, notes)
-    for note in notes:
-        if " hides " in note:  # a wheel's sudo, say, in an activated venv
-            tell(f"sandbox-venv: warning: {note}\n")
+    said = [note for note in notes if " hides " in note or " got no launcher" in note]  # a wheel's sudo, say
+    more = [f"and {len(said) - MOST_SAID} more: sandbox-venv status"] if len(said) > MOST_SAID else []
+    for note in [*said[:MOST_SAID], *more]:
+        tell(f"sandbox-venv: warning: {note}\n")
     if python_main(list(program[1:])) != (b"-m", b"compileall"):  # that is compile_missing itself
         info = inspect_venv(record.venv, project=record.project, record=record)
         compile_missing(record, info.site_packages)

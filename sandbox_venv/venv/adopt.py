@@ -19,6 +19,9 @@ from .record import Record, find_record, write_record
 from .tree import CACHE, SHELL, Say, Tree, clear_stage, is_ours, open_tree, quiet
 
 SYSTEM = ("/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin")
+MOST_LAUNCHERS = 2048
+"""With so many a session's new files get none: each takes tens of kilobytes, and a session can make any number."""
+
 EXPECTED = ("python", "pip", "pydoc", "idle", "2to3", "wheel", "pypy")
 
 
@@ -49,7 +52,15 @@ def _adopt(record: Record, state: StateDir) -> list[str]:
         clear_stage(tree)
         wanted = {*list_entries(tree.originals), SHELL}
         there = {name for name in os.listdir(tree.bin) if is_ours(tree.bin, name, record)}
-        notes = _add(tree, record, sorted(wanted - there))
+        new = sorted(wanted - there)
+        room = max(0, MOST_LAUNCHERS - len(wanted & there))
+        wanted -= {*new[room:]}
+        notes = _add(tree, record, new[:room])
+        if new[room:]:
+            notes.append(
+                f"{len(new) - room} more files in bin/ (from {shown(new[room])} on) got no launcher: {MOST_LAUNCHERS} are "
+                "many; to have one for each: sandbox-venv wrap"
+            )
         for name in sorted(there - wanted):
             files.remove(tree.bin, name)
             notes.append(f"entry point {shown(name)} is gone")

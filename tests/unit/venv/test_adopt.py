@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,24 @@ def test_launchers_come_and_go_with_the_originals(state: StateDir, venv: Path, r
     assert again.entries == ("away", "python", "python3", "shell", "tool", "tool-link")
     assert again.options == ("--unshare-net",)
     assert adopt(again, state) == []
+
+
+def test_many_new_files_get_no_launchers(
+    state: StateDir, venv: Path, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apart = venv / "sandbox" / "bin"
+    before = len(record.entries)
+    monkeypatch.setattr(sys.modules["sandbox_venv.venv.adopt"], "MOST_LAUNCHERS", before + 2)
+    for number in range(5):
+        put(apart, f"tool{number}")
+    added = ["new entry point tool0", "new entry point tool1"]
+    left = f"3 more files in bin/ (from tool2 on) got no launcher: {before + 2} are many; to have one for each: "
+    assert adopt(record, state) == [*added, left + "sandbox-venv wrap"]
+    assert not os.path.lexists(venv / "bin/tool2")
+    assert len(read_record(record.folder).entries) == before + 2
+    assert adopt(read_record(record.folder), state) == [left + "sandbox-venv wrap"]
+    wrap_venv(venv, state=state)
+    assert all((venv / "bin" / f"tool{number}").exists() for number in range(5))
 
 
 def test_nothing_to_do_writes_nothing(state: StateDir, venv: Path, record: Record) -> None:
