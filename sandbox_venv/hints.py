@@ -106,13 +106,29 @@ def no_namespaces(line: bytes) -> LaunchError:
     return LaunchError(os.fsencode(f"start a sandbox: {obstacle}"), os.fsencode(obstacle.remedy))
 
 
-def hint_failed_start(number: int) -> None:
+def find_planted(plan: Plan | None) -> bytes:
+    """Return a link where a mount point must be, below what sessions write: one of them made it. b"" where none is."""
+    slots = list(zip(plan.slots[::3], plan.slots[1::3], plan.slots[2::3], strict=False)) if plan else []
+    roots = sorted(((target, source) for kind, source, target in slots if kind[:2] == b"rw"), reverse=True)
+    for _, _, point in slots:
+        target, path = next((root for root in roots if point.startswith(root[0] + b"/")), (b"", b""))
+        for part in point[len(target) + 1 :].split(b"/") if path else ():
+            path += b"/" + part
+            if os.path.islink(path):
+                return path
+    return b""
+
+
+def hint_at(number: int, plan: Plan | None) -> bytes:
+    """Return what to do about a set-up that failed with that errno."""
+    planted = find_planted(plan)
+    return b"a session may have made a link there: rm %s" % planted if planted else hint_for(OSError(number, ""))
+
+
+def hint_failed_start(number: int, plan: Plan | None) -> None:
     """Write the hint line after a set-up that failed with that errno and has said so itself."""
     obstacle = find_obstacle()
-    if obstacle:
-        _write(os.fsencode(f"{obstacle}; {obstacle.remedy}"))
-    else:
-        _write(hint_for(OSError(number, "")))
+    _write(os.fsencode(f"{obstacle}; {obstacle.remedy}") if obstacle else hint_at(number, plan))
 
 
 PASSING = (4, 5, 11, 12, 23, 24, 28, 87, 116)
@@ -136,10 +152,10 @@ def hint_failed_records(path: bytes, number: int) -> None:
         _write(hint_for(OSError(number, "")))
 
 
-def say_failed_set_up(path: bytes, number: int, step: bytes, about: bytes) -> None:
+def say_failed_set_up(path: bytes, plan: Plan | None, number: int, step: bytes, about: bytes) -> None:
     """Say that the C launcher failed, at a step in the words of its source, e.g. ``sys(mount, kind, …)``."""
     if not step:
-        say_ended_early()
+        say_ended_early(plan)
         return
     call = step.removeprefix(b"sys6(NR_").removeprefix(b"sys(").partition(b"(")[0].partition(b",")[0].strip(b")")
     if number == errno.ESTALE:
@@ -152,13 +168,13 @@ def say_failed_set_up(path: bytes, number: int, step: bytes, about: bytes) -> No
     hint_failed_records(path, number)
 
 
-def say_ended_early() -> None:
+def say_ended_early(plan: Plan | None) -> None:
     """Say why bwrap ended before there was an init: it has written a line of its own."""
     obstacle = find_obstacle()
     if obstacle:
         complain(os.fsencode(f"start a sandbox: {obstacle}"), os.fsencode(obstacle.remedy))
     else:
-        complain(b"start a sandbox: it ended before the program did", hint_for(OSError()))
+        complain(b"start a sandbox: it ended before the program did", hint_at(0, plan))
 
 
 def _write(text: bytes) -> None:

@@ -188,7 +188,8 @@ class Session:
         except slots.TooManyError:
             line = b"protect what host tools obey in %s: too many repositories, venvs and settings" % meta[b"project"]
             raise LaunchError(
-                line, b"a session may have made them: remove them, or move them out of the project"
+                line,
+                b"remove those that a session made (sandbox-venv status lists them), or move them out of the project",
             ) from None
 
     def config(self, writer: int) -> Config:
@@ -267,7 +268,8 @@ class Session:
         except OSError as error:
             name = error.filename if isinstance(error.filename, bytes) else b"?"
             line = b"open %s: %s" % (name, (error.strerror or "").encode())
-            raise LaunchError(line, hint_for(error)) from None
+            planted = error.strerror == slots.NO_POINT  # a session can make its own next start fail so, and no more
+            raise LaunchError(line, b"remove it: rm -r '%s'" % name if planted else hint_for(error)) from None
         reader, writer = os.pipe()
         config = self.config(writer)
         if announce:
@@ -289,7 +291,7 @@ class Session:
     def wait(self, pid: int, reader: int, writer: int, info: int = -1, leash: int = -1) -> int:
         """Wait for the session."""
         self.slots.close()
-        status = Waiter(pid, reader, writer, self.ignored, info, leash).wait()
+        status = Waiter(pid, reader, writer, self.ignored, info, leash, self.plan).wait()
         if self.proxy:
             self.proxy.end()
         return status

@@ -43,10 +43,11 @@ def _say_failed(folder: bytes) -> None:
     from ..hints import say_failed_set_up
 
     try:
-        path = _plan(folder, name)[1]
+        plan, path = _plan(folder, name)
     except planfile.PlanError:
-        path = b""
-    say_failed_set_up(path, int(number), step, about)
+        say_failed_set_up(b"", None, int(number), step, about)
+    else:
+        say_failed_set_up(path, plan, int(number), step, about)
     end_like(125 << 8)
 
 

@@ -29,6 +29,9 @@ MOST_NESTED = 64
 """So many protected names below the project's top are mounted besides those that the plan knows."""
 
 
+NO_POINT = "a mount point must be there, and it is a link or of another kind"
+
+
 class TooManyError(Exception):
     """There are more protected names below the project's top than a start takes on: the plan shall know them."""
 
@@ -305,7 +308,7 @@ def make_point(root: bytes, below: bytes, *, directory: bool) -> None:
         mode = os.fstat(fd).st_mode
         if stat.S_ISDIR(mode) != (directory or not last) or stat.S_ISLNK(mode):
             os.close(fd)
-            raise OSError(20, "a mount point there is a link or of another kind", root + b"/" + below)
+            raise OSError(20, NO_POINT, root + b"/" + b"/".join(parts[: at + 1]))
     os.close(fd)
 
 

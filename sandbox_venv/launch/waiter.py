@@ -53,6 +53,11 @@ def _note(number: int, frame: object) -> None:
     """Do nothing: the wake-up descriptor has the number already."""
 
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .planfile import Plan
+
+
 class Waiter:
     """Waits for one session.
 
@@ -64,7 +69,10 @@ class Waiter:
         leash: dismisses the start's guard, -1 where there is none (``bwrap.start_guard``).
     """
 
-    def __init__(self, pid: int, reader: int, writer: int, ignored: int, info: int = -1, leash: int = -1) -> None:
+    def __init__(
+        self, pid: int, reader: int, writer: int, ignored: int, info: int = -1, leash: int = -1,
+        plan: Plan | None = None,
+    ) -> None:  # fmt: skip
         self.pid = pid
         self.info = info
         self.init_pid = pid if info < 0 else 0
@@ -72,6 +80,7 @@ class Waiter:
         self.writer = writer
         self.ignored = ignored
         self.leash = leash
+        self.plan = plan
         self.early: list[int] = []
         self.ended: int | None = None
         self.failed: int | None = None
@@ -202,14 +211,14 @@ class Waiter:
                 return UNFIT - (number or 5)
             from ..hints import hint_failed_start
 
-            hint_failed_start(number)
+            hint_failed_start(number, self.plan)
             return 125 << 8
         if self.ended is not None:
             return self.ended
         if os.WIFEXITED(self.child_status):
             from ..hints import say_ended_early
 
-            say_ended_early()
+            say_ended_early(self.plan)
         else:
             text = b"sandbox-venv: wait for sandbox: it was killed by signal %d\n"
             try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -151,10 +152,16 @@ def named_files(repositories: list[str], project: str, home: str = "") -> tuple[
             found |= dict.fromkeys(existing(places, project, folders=hooks))
         queue[:0] = included  # before other repositories': these may be decoys
         if left < 0 or max(len(looked), len(found)) > MOST_FILES:
-            text = f"protect what git's settings name in {project}: there are too many of them"
-            hint = "a session may have made repositories: remove them, or move them out of the project"
-            raise SandboxError(text, hint)
+            raise too_many(project, file.name, [name for name, _ in looked])
     return list(found), list(dict.fromkeys(name for name, _ in looked))
+
+
+def too_many(project: str, last: str, looked: list[str]) -> SandboxError:
+    """Return the error for settings without end, with where most of them are: many files, or ``last`` by itself."""
+    tops = Counter(name[len(project) + 1 :].split("/", 1)[0] for name in looked if is_below(name, project))
+    where = f"{project}/{tops.most_common(1)[0][0]}" if len(looked) > MOST_FILES and tops else last
+    text = f"protect what git's settings name in {project}: there are too many of them"
+    return SandboxError(text, f"most are in {where}; if a session made it, remove it: rm -r {shlex.quote(where)}")
 
 
 def existing(paths: list[str], project: str, *, folders: bool = False) -> list[str]:

@@ -122,7 +122,8 @@ def gathered(project: str, found: list[tuple[str, str]], skipped: Iterable[str])
         found.append((top, "more names in it that host tools obey than can be protected one by one"))
     if len(found) > MOST_AT_ALL:
         text = f"protect {len(found)} repositories, venvs and settings of tools in {project}: that is too many"
-        raise SandboxError(text, "a session may have made them: remove them, or move them out of the project")
+        hint = f"remove those that a session made, or move them out of the project: {found[-1][0]} and the like; "
+        raise SandboxError(text, hint + "sandbox-venv status lists what sessions made")
     return found
 
 

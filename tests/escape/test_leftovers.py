@@ -172,3 +172,36 @@ def test_a_base_interpreter_in_the_project_stays_in_its_place(tool: Tool, user: 
     venv = make_project(tool, user, backend, name=project.name, python=project / "tools/python/bin/python3")
     venv.wrap().check()
     assert venv.python(SWAP).check().stdout == "[]\n"
+
+
+MANY_SETTINGS = """
+import os
+os.makedirs("decoy/.git")
+for number in range(1100):
+    open(f"decoy/{number}", "w").close()
+with open("decoy/.git/config", "w") as file:
+    file.write("[include]\\n" + "".join(f"path = ../{number}\\n" for number in range(1100)))
+"""
+
+
+def test_where_a_session_makes_the_next_start_fail_one_command_mends_it(tool: Tool, ordinary_user: User) -> None:
+    tool.require(ordinary_user, *FEATURES["native"])
+    shown = ordinary_user.makedirs(ordinary_user.home / "shown")
+    venv = make_project(tool, ordinary_user, "native")
+    venv.wrap("--ro-bind", shown, ordinary_user.home / ".cache/shown").check()
+    venv.python("pass").check()
+    point = venv.path / "cache/shown"
+    run_as(ordinary_user, ["sh", "-c", 'rmdir "$0" && ln -s / "$0"', point]).check()
+    assert_mended(venv, "native: bind /proc/self/fd/", "rm ")
+    venv.python(MANY_SETTINGS).check()
+    (venv.path / "pyvenv.cfg").touch()  # compiled anew, for whatever reason
+    assert_mended(venv, "protect what git's settings name in ", "rm -r ")
+
+
+def assert_mended(venv: Venv, line: str, command: str) -> None:
+    """Check that a start fails with that line, and no longer when what its hint says was done."""
+    done = venv.python("print('ran')")
+    assert (done.status, done.stdout) == (125, "")
+    assert f"sandbox-venv: {line}" in done.stderr
+    run_as(venv.user, ["sh", "-c", command + done.stderr.rpartition(command)[2]], cwd=Path("/")).check()
+    assert venv.python("print('ran')").check().stdout == "ran\n"

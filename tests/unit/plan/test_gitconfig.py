@@ -82,8 +82,11 @@ def test_settings_without_end_are_refused(project) -> None:
         with open(f"{path}/config", "w") as file:
             file.write("[core]\nbare = false\n")
     assert len(named_files(repositories[:-1], str(project))[1]) == MOST_FILES
-    with pytest.raises(SandboxError, match="too many"):
+    with pytest.raises(SandboxError, match="too many") as caught:
         named_files(repositories, str(project))
+    mend = f"rm -r {project}/decoys"
+    assert caught.value.hint == f"most are in {project}/decoys; if a session made it, remove it: {mend}"
+    assert named_files([], str(project)) == ([], [])
 
 
 def test_settings_outside_the_project_count_where_they_name_a_path(project) -> None:
