@@ -157,7 +157,7 @@ class Waiter:
     def _find_init(self) -> None:
         """Read who init is: bwrap wrote that before it let init go.
 
-        Not read before: a bwrap that is killed then leaves a child that holds the pipe for ever.
+        Not waited for before: whoever holds that pipe, the end of a bwrap that is killed is seen.
         """
         if self.info < 0:
             return

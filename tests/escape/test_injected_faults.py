@@ -200,7 +200,7 @@ def test_what_the_plan_names_and_is_gone_is_no_fault(make_venv: Callable[..., Ve
 def test_a_bwrap_that_is_killed_before_it_names_its_child_ends_the_start(
     shared_venvs: Callable[[str, str], Venv], how: str
 ) -> None:
-    """Its child waits for it for ever, and holds all pipes: the launcher must not wait for those."""
+    """Its child waits for it for ever, with the program's stdout and the status pipe: nobody else would end it."""
     venv = shared_venvs("user", "bwrap")
     argv = venv.argv("python", "-c", "print('ran')")
     log = venv.user.home / "trace"
