@@ -23,6 +23,7 @@ from .expose import is_below
 from .named import PIP_SETTINGS, named_paths
 from .options import UserOptions, sort_options, split_words
 from .portal import PROXY_PATHS
+from .progress import say_once
 from .protected import recall
 from .settings import read_settings, say_ignored, stamped, user_path
 from .subject import Base, Subject
@@ -206,8 +207,7 @@ def trusted_dotenv(record: Record, dotenv: DotEnv, kind: str) -> tuple[dict[str,
         ignored += sorted(name for name in dotenv.variables if name.startswith(STEERING))
     if ignored:
         names = ", ".join(shown(name[:80]) for name in ignored)
-        text = f"sandbox-venv: warning: {record.project}/.env sets {names}: ignored (to accept: sandbox-venv trust)\n"
-        os.write(2, os.fsencode(text))
+        say_once(f"sandbox-venv: warning: {record.project}/.env sets {names}: ignored (to accept: sandbox-venv trust)")
     return ({} if kind == "install" else dotenv.variables), {}
 
 
@@ -224,7 +224,7 @@ def prepare(
     call = read_variant(variant)
     dotenv = read_dotenv(f"{subject.project}/.env")
     if dotenv.problem:
-        os.write(2, os.fsencode(f"sandbox-venv: warning: {subject.project}/.env is ignored: {dotenv.problem}\n"))
+        say_once(f"sandbox-venv: warning: {subject.project}/.env is ignored: {dotenv.problem}")
     variables, control = trusted_dotenv(record, dotenv, kind)
     settings = read_settings(record, kind, call.entries)
     say_ignored(record, settings)

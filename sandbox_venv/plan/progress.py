@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import cache
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +20,12 @@ def say_waiting() -> None:
     """Say on a terminal that another process is compiling."""
     if os.isatty(2):
         os.write(2, b"sandbox-venv: waiting for another process that does the same\n")
+
+
+@cache
+def say_once(line: str) -> None:
+    """Write a line to standard error, once a process: it may compile several plans."""
+    os.write(2, os.fsencode(line + "\n"))
 
 
 class Progress:

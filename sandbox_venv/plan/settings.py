@@ -22,6 +22,7 @@ from ..state import read_regular
 from ..venv.record import Record
 from .expose import is_below
 from .options import UserOptions, sort_options
+from .progress import say_once
 
 TRUSTED = "trusted-config"
 MAX_SIZE = 1 << 20
@@ -284,11 +285,13 @@ def read_settings(record: Record, kind: str, entries: Sequence[str] = ()) -> Set
 
 
 def say_ignored(record: Record, settings: Settings) -> None:
-    """Say in one line what of the project's file doesn't count yet."""
-    if settings.ignored:
-        keys = ", ".join(dict.fromkeys(item.key for item in settings.ignored))
-        text = f"sandbox-venv: warning: {project_path(record)} loosens the sandbox ({keys}): ignored (to accept: "
-        os.write(2, os.fsencode(text + "sandbox-venv trust)\n"))
+    """Say in a line what of the project's file doesn't count yet, and in another what of it is for one entry point."""
+    own = [item for item in settings.ignored if item.session.startswith(ENTRY)]
+    for items in ([item for item in settings.ignored if item not in own], own):
+        keys = ", ".join(dict.fromkeys(item.key for item in items))
+        text = f"sandbox-venv: warning: {project_path(record)} loosens the sandbox ({keys}): ignored"
+        if items:
+            say_once(f"{text} (to accept: sandbox-venv trust)")
 
 
 def stamped(record: Record, settings: Settings) -> list[str]:
