@@ -238,9 +238,10 @@ def test_a_parent_that_cannot_be_read_is_unknown():
 
 
 def test_a_reaper_is_not_taken_for_the_one_that_started_us():
-    """PID 1 is of another session than this process, which leads none."""
-    code = NAMES.format("1") + "print(found)"
-    assert child(code, {"PYTHONPATH": os.getcwd()}) == "None\n"
+    """It is of another session than the process that asks, which leads none. Here it is this very process."""
+    code = NAMES.format(os.getpid()) + "print(found)"
+    outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}], check=True)"
+    assert child(outer, {"PYTHONPATH": os.getcwd()}, start_new_session=True) == "None\n"
 
 
 def test_an_overwritten_or_empty_block_is_unknown():
