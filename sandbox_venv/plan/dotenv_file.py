@@ -48,6 +48,26 @@ def read_file(path: str) -> tuple[bytes, str]:
         os.close(fd)
 
 
+def parse(text: str) -> dict[str, str | None]:
+    """Return what a text says; of the lines that can't be read, the first is said on stderr: there may be thousands."""
+    import logging  # most projects have no such file
+
+    from dotenv import dotenv_values
+
+    said: list[object] = []
+
+    def is_first(record: logging.LogRecord) -> bool:
+        said.append(record)
+        return len(said) == 1
+
+    logger = logging.getLogger("dotenv.main")
+    logger.addFilter(is_first)
+    try:
+        return dotenv_values(stream=io.StringIO(text), interpolate=False)
+    finally:
+        logger.removeFilter(is_first)
+
+
 def read_dotenv(path: str) -> DotEnv:
     """Read ``.env`` with python-dotenv, without interpolation; nothing in it is ever executed."""
     data, problem = read_file(path)
@@ -56,11 +76,9 @@ def read_dotenv(path: str) -> DotEnv:
     text = data.decode("utf-8", "surrogateescape")
     if "\0" in text:
         return DotEnv({}, {}, problem="it holds a NUL byte")
-    from dotenv import dotenv_values  # it brings logging along, and most projects have no such file
-
     values = {
         name: value
-        for name, value in dotenv_values(stream=io.StringIO(text), interpolate=False).items()
+        for name, value in parse(text).items()
         if value is not None and name and "=" not in name and "\0" not in value
     }
     control = {name: value for name, value in values.items() if name.startswith(CONTROL)}
