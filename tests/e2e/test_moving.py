@@ -22,11 +22,19 @@ SHELLS = {
 }
 
 
+FOUND = [name for name in SHELLS if shutil.which(name)]
+
+
 @pytest.mark.parametrize(
-    ("shell", "backend"), [("sh", "bwrap"), *((name, "native") for name in SHELLS if shutil.which(name))]
+    ("shell", "backend"),
+    [
+        ("sh", "bwrap"),
+        *((name, "native") for name in FOUND),
+        *(pytest.param(name, "bwrap", marks=pytest.mark.full) for name in FOUND if name != "sh"),
+    ],
 )
 def test_each_shell_activates_and_deactivates_the_sandbox(make_venv: Callable[..., Venv], shell: str) -> None:
-    """Without the tool on PATH; what a shell does is the same on both backends."""
+    """Without the tool on PATH; what a shell does is the same on both backends, so most of bwrap's are for `make test-all`."""
     venv = make_venv(wrap=False)
     before = snapshot(venv.path)
     venv.wrap().check()
