@@ -203,7 +203,8 @@ def main(argv: list[str] | None = None) -> int:
     if debug:
         words.pop(0)
     try:
-        return dispatch(words)
+        status = dispatch(words)
+        sys.stdout.flush()
     except SandboxError as error:
         if debug:
             raise
@@ -212,13 +213,23 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        give_up_output()
         return 141
     except Exception as error:  # one line, and a traceback for those who ask
         if debug:
             raise
         sys.stderr.write(in_a_line(error, words[0] if words else "wrap").render())
+        give_up_output()
         return LAUNCHER_FAILED
+    return status
+
+
+def give_up_output() -> None:
+    """Drop what can't be written to standard output: Python would try again when it ends, and say so at length."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def in_a_line(error: Exception, command: str) -> SandboxError:

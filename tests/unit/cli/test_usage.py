@@ -61,3 +61,23 @@ def test_a_directory_with_a_commands_name_is_no_venv(tmp_path, monkeypatch, caps
     (tmp_path / "completion").mkdir()
     assert cli.main(["completion"]) == 125
     assert "a shell is needed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--help"], ["completion", "zsh"]])
+def test_output_that_cannot_be_written_is_one_line(words):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "sandbox_venv", *words], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 125
+    error, hint = done.stderr.splitlines()
+    assert error.endswith(": No space left on device")
+    assert hint.startswith("hint: ")
+
+
+def test_a_reader_that_leaves_is_no_error():
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([sys.executable, "-m", "sandbox_venv", "--help"], stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
