@@ -7,6 +7,7 @@ import os
 import pytest
 
 from tests.harness import FEATURES, Tool, User, make_project
+from tests.support.process import Argument
 
 pytestmark = pytest.mark.e2e
 
@@ -20,7 +21,19 @@ def test_two_projects_share_a_venv(tool: Tool, ordinary_user: User, backend: str
     venv = make_project(tool, user, backend, name="store", venv="one")
     one, two = projects = [user.write(user.home / name / "own", name).parent for name in ("one", "two")]
     for project, other in ((one, two), (two, one)):
-        words = ["run", "--backend", backend, "--venv", venv.path, "--project", project, "--", "python", "-c", LOOK]
+        words: list[Argument] = [
+            "run",
+            "--backend",
+            backend,
+            "--venv",
+            venv.path,
+            "--project",
+            project,
+            "--",
+            "python",
+            "-c",
+            LOOK,
+        ]
         done = venv.sandbox(*words, other / "own", cwd=project).check()
         assert done.stdout == f"{project.name} False {venv.path}\n"
         (project / "made").unlink()
