@@ -10,9 +10,11 @@ import os
 from .errors import SandboxError
 from .launch import outside
 from .launch.call import variant_of
-from .launch.main import Session, after, load, own_plan, session_kind
+from .launch.choose import load, own_plan, session_kind
+from .launch.main import after
 from .launch.outside import is_python
 from .launch.planfile import Plan
+from .launch.session import Session
 from .launch.waiter import block_signals, end_like
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from ..elf import FactsCache
 from ..errors import SandboxError
 from ..launch.call import entry_variant, install_variant, variant_of
-from ..launch.main import session_kind
+from ..launch.choose import session_kind
 from ..plan.build import prepare
 from ..plan.compile import Compiled
 from ..plan.settings import read_settings

@@ -54,7 +54,7 @@ def explain(words: list[str]) -> int:
 
 def _runnable(asked: Asked, plan: Plan) -> str:
     """Return the bwrap command line that does what the plan does, for the command asked for."""
-    from ..launch.main import Session
+    from ..launch.session import Session
     from ..plan.verbose import command_line
 
     command = [os.fsencode(word) for word in asked.command] or [plan.meta[b"bin"] + b"/python"]

@@ -6,11 +6,12 @@ import sys
 
 from . import planfile, slots
 from .call import entry_variant
+from .choose import plan_path
 from .failure import complain, guarded
 from .inside.program import cannot_execute
 from .inside.protocol import FAILED_EXEC
 from .inside.system import os
-from .main import KILLED, plan_path
+from .session import KILLED
 from .waiter import end_like
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..elf import FactsCache
 from ..errors import SandboxError
 from ..launch import planfile
-from ..launch.main import plan_path
+from ..launch.choose import plan_path
 from ..state import StateDir, read_regular
 from ..venv.accounts import group_text, passwd_text
 from ..venv.record import Record, read_record

@@ -59,7 +59,7 @@ def test_a_module_of_it_knows_its_place(copy: Path) -> None:
     code = _body(copy, "sandbox_venv.launch", "__path__", b"").replace("__path__(b'')", "")
     code += (
         "\nimport sandbox_venv.launch.main as main, sandbox_venv.hints as cold"
-        "\nprint(main.__file__, main.load.__code__.co_filename, cold.__file__, main.load.__doc__)"
+        "\nprint(main.__file__, main.check_place.__code__.co_filename, cold.__file__, main.check_place.__doc__)"
     )
     done = subprocess.run([sys.executable, "-IS", "-c", code], capture_output=True, text=True, check=True)
     package = os.path.join(copy, "sandbox_venv")
@@ -67,12 +67,12 @@ def test_a_module_of_it_knows_its_place(copy: Path) -> None:
 
 
 def test_one_read_brings_what_a_module_is_imported_with(copy: Path) -> None:
-    code = _body(copy, "sandbox_venv.launch.main", "load", b"").replace("load(b'')", "")
+    code = _body(copy, "sandbox_venv.launch.main", "after", b"").replace("after(b'')", "")
     count = "opened = []\nsys.addaudithook(lambda name, args: name == 'open' and opened.append(args[0]))\n"
     code = code.replace("sys.dont_write_bytecode", count + "sys.dont_write_bytecode")
     code += "\nfrom sandbox_venv.launch import recorded, linux\nimport sandbox_venv.launch.inside.init as init\n"
     code += (
-        "assert init is recorded.init and recorded.linux is linux and load.__module__ == 'sandbox_venv.launch.main'\n"
+        "assert init is recorded.init and recorded.linux is linux and after.__module__ == 'sandbox_venv.launch.main'\n"
     )
     code += "print(len(opened), [name for name in opened if not str(name).endswith('hot.bin')])"
     done = subprocess.run([sys.executable, "-IS", "-c", code], capture_output=True, text=True, check=True)
