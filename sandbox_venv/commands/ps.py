@@ -15,12 +15,12 @@ from itertools import pairwise
 from ..plan.explain import printable
 from ..run import nearest_venv
 from ..state import open_state
-from .common import age, refuse_rest, say, say_json, take_flag, tilde
+from .common import WIDTH, age, refuse_rest, say, say_json, take_flag, tilde
 from .status import all_records
 
 COMMANDS = ("run", "shell")
-SHOWN = 60
-"""Characters of a command that people are shown; ``--json`` has all."""
+TABLE, LEAST = 46, 16
+"""Columns before the command, and those that it has at least; people see what fits a line, ``--json`` has all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +197,10 @@ def ps(words: list[str]) -> int:
     for item in found:
         outer, inner = item.program or ("-", "-")
         where = f"  ({tilde(item.venv) if item.venv else 'no venv'})"
+        room = max(LEAST, WIDTH - TABLE - len(where))
+        entry = printable(item.entry)
         say(
             f"{item.pid:>7} {item.init:>7} {outer:>7} {inner:>6} {age(item.seconds):>7} {item.processes:>5}  "
-            f"{printable(item.entry if len(item.entry) <= SHOWN else item.entry[:SHOWN] + '…')}{where}"
+            f"{entry if len(entry) <= room else entry[: room - 1] + '…'}{where}"
         )
     return 0
