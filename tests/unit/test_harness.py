@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Lend
 from tests.harness import (
     CTRL_C,
     Terminal,
@@ -95,3 +96,20 @@ def contents(top: Path) -> dict[str, object]:
         text = os.readlink(path) if path.is_symlink() else path.read_text() if path.is_file() else ""
         found[str(path.relative_to(top))] = status.st_uid, status.st_gid, status.st_mode, text
     return found
+
+
+def test_a_venv_that_is_lent_is_as_it_was_or_another(lend: Lend) -> None:
+    with lend("user", "native") as one:
+        one.user.write(one.project / ".env", "A=1\n")
+        one.user.write(one.user.home / ".config/x", "x")
+        one.python("open(__import__('os').path.expanduser('~/left'), 'w')").check()
+    with lend("user", "native") as two:
+        assert two.path == one.path
+        assert os.listdir(two.project) == [".venv"]
+        assert sorted(os.listdir(two.user.home)) == [".local", two.project.name]
+        assert "left" not in os.listdir(two.home)
+        assert two.python("import os; print(os.environ.get('A'))").check().stdout == "None\n"
+        os.utime(two.bin / "python", (0, 0))
+    with lend("user", "native") as three:
+        assert three.path != two.path
+        assert not two.project.exists()
