@@ -1,7 +1,8 @@
 /* Mounts and their mount points, one function a kind: what setup.c's records are made of. */
 #include "mounts.h"
 
-#define MOST_DESCRIPTORS 32 /* so that it works under `ulimit -n 40` */
+#define MOST_DESCRIPTORS 64 /* left open while mounts are made; as many as a process has room for from its start */
+#define SPARE 8 /* for what else is opened meanwhile */
 
 long open_target(const struct session *session, long root, const char *target)
 {
@@ -81,7 +82,11 @@ void remount_read_only(const struct session *session, long root, const char *tar
  * those with numbers one after the other, so none of another's is among them. */
 void attach_group(const struct session *session, const char *source, long root, const char *target)
 {
-	static long first, last = -2;
+	static long first, last = -2, most;
+	u64 limit[2];
+	if (!most)
+		most = sys(getrlimit, RLIMIT_NOFILE, limit) == 0 && limit[0] < MOST_DESCRIPTORS + SPARE ?
+			       (long)limit[0] - SPARE : MOST_DESCRIPTORS;
 	long tree = sys6(NR_open_tree, AT_FDCWD, SYS_ARG(source), CLONE_TREE, 0, 0, 0);
 	if (tree == -ERR_NOENT) /* removed since the plan was compiled: the options say --ro-bind-try */
 		return;
@@ -90,7 +95,7 @@ void attach_group(const struct session *session, const char *source, long root, 
 	if (tree != last + 1)
 		first = tree;
 	last = tree;
-	if (tree >= MOST_DESCRIPTORS) {
+	if (tree >= most) {
 		need(sys6(NR_close_range, first, last, 0, 0, 0, 0));
 		last = -2;
 	}

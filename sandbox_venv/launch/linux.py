@@ -38,7 +38,7 @@ CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 SIGCHLD = 17  # signal(7); equal on x86_64 and aarch64
 SIGKILL = 9
-MOST_DESCRIPTORS = 32  # left open while mounts are made, so that it works under `ulimit -n 40`
+MOST_DESCRIPTORS, SPARE = 64, 8  # left open while mounts are made; for what else is opened meanwhile
 
 MS_RDONLY = 1  # linux/mount.h
 MS_NOSUID = 2
@@ -227,6 +227,7 @@ def mount_group(root: int, sources: Sequence[bytes], targets: Sequence[bytes]) -
     A source that is gone is left out: it has been removed since the plan was compiled.
     """
     flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE
+    most = min(MOST_DESCRIPTORS, getrlimit(RLIMIT_NOFILE)[0] - SPARE)
     for source, target in zip(sources, targets):
         tree = _dirfd_path(NR_open_tree, AT_FDCWD, source, flags)
         if tree < 0:
@@ -235,7 +236,7 @@ def mount_group(root: int, sources: Sequence[bytes], targets: Sequence[bytes]) -
             raise failure(source)
         if _move_mount(NR_move_mount, tree, b"", root, target, MOVE_MOUNT_F_EMPTY_PATH) < 0:
             raise failure(target)
-        if tree >= MOST_DESCRIPTORS:  # the others are closed with one call at the end
+        if tree >= most:  # the others are closed with one call at the end
             os.close(tree)
     mount_setattr(root, AT_RECURSIVE, READ_ONLY, MS_PRIVATE)
 
