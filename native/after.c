@@ -7,7 +7,7 @@ static int is_same(const char *project, const struct protected *before)
 	static struct protected now;
 	if (protected_find(&session.plan, project, &now) <= 0)
 		return 0;
-	for (size_t at = 0; at < MAX_PROTECTED; at++)
+	for (size_t at = 0; at < MAX_NAMES; at++)
 		if (now.present[at] && !before->present[at])
 			return 0;
 	for (size_t at = 0; at < now.count; at++) {
@@ -39,7 +39,7 @@ void look_after(const char *project, u32 status)
 	size_t arguments = 0, count = 4, at = 0;
 	while (call.argv[arguments])
 		arguments++;
-	const char **more = take((2 * MAX_PROTECTED + arguments + 5) * sizeof *more);
+	const char **more = take((MAX_NAMES + MAX_PROTECTED + arguments + 5) * sizeof *more);
 	if (!more)
 		stop("sandbox-venv: end session: out of memory\n");
 	struct list names = session.plan.section[PROTECT];

@@ -19,8 +19,30 @@ struct search {
 	const char *queue[FOLDERS];
 	u8 depths[FOLDERS];
 	size_t count, below; /* folders in the queue; of those, found in the directory that is being read */
-	int entries, is_venv, odd, error;
+	int entries, is_venv, parts, odd, error;
+	u8 starts[256]; /* a bit for each start that a name has: most entries of directories have none of them */
 };
+
+/* What a name's first three letters make, below 2048. A name ends with \0 or \1. */
+static size_t start_of(const char *name)
+{
+	size_t start = 0;
+	for (size_t at = 0; at < 3 && (u8)name[at] > 1; at++)
+		start = start * 37 + (u8)name[at];
+	return start & 2047;
+}
+
+static void note_start(struct search *search, const char *name)
+{
+	size_t start = start_of(name);
+	search->starts[start / 8] |= (u8)(1 << start % 8);
+}
+
+static int may_be_named(const struct search *search, const char *name)
+{
+	size_t start = start_of(name);
+	return search->starts[start / 8] >> start % 8 & 1;
+}
 
 static int is_in(const char *name, struct list words)
 {
@@ -36,12 +58,19 @@ static int is_mark(const char *name)
 	return strcmp(name, "pyvenv.cfg") == 0 || strcmp(name, "conda-meta") == 0;
 }
 
+/* What makes a directory a git directory: launch/nested.py, REPOSITORY. */
+static int repository_parts(const char *name)
+{
+	return strcmp(name, "HEAD") == 0 ? 1 : strcmp(name, "objects") == 0 ? 2 : strcmp(name, "refs") == 0 ? 4 :
+	       strcmp(name, "commondir") == 0 ? 6 : 0;
+}
+
 size_t protected_size(const char *path)
 {
 	size_t size = strlen(path), cut = size;
 	while (cut && path[cut - 1] != '/')
 		cut--;
-	return is_mark(path + cut) ? cut - 1 : size;
+	return is_mark(path + cut) || strcmp(path + cut, "HEAD") == 0 ? cut - 1 : size;
 }
 
 static int is_nested_name(const char *names, const char *name)
@@ -77,11 +106,21 @@ static const char *join(const char *folder, const char *name)
 	return path;
 }
 
+static void add_nested(struct search *search, const char *folder, const char *name)
+{
+	const char *path = join(folder, name);
+	if (!path || search->found->count == MAX_PROTECTED)
+		search->odd = 1;
+	else
+		search->found->nested[search->found->count++] = path;
+}
+
 /* Look at one entry of a directory at `depth` below the project. */
 static void look(struct search *search, const char *folder, u8 depth, const struct entry *entry)
 {
 	const char *name = entry->name, *path;
-	if (!depth) {
+	int named = may_be_named(search, name);
+	if (!depth && named) {
 		struct list names = search->plan->section[PROTECT];
 		size_t at = 0;
 		for (const char *item; (item = next(&names)); at++)
@@ -92,15 +131,13 @@ static void look(struct search *search, const char *folder, u8 depth, const stru
 			}
 	}
 	int marks = is_mark(name);
-	if (marks || is_nested_name(search->names, name)) {
+	search->parts |= repository_parts(name);
+	if (marks || (named && is_nested_name(search->names, name))) {
 		if (!depth)
 			return;
 		search->is_venv |= marks;
 		search->odd |= entry->kind != DT_DIR && (entry->kind != DT_REG || strcmp(name, ".git") == 0);
-		if (search->found->count == MAX_PROTECTED || !(path = join(folder, name)))
-			search->odd = 1;
-		else
-			search->found->nested[search->found->count++] = path;
+		add_nested(search, folder, name);
 		return;
 	}
 	search->odd |= entry->kind == DT_UNKNOWN;
@@ -120,7 +157,7 @@ static void read_folder(struct search *search, const char *folder, u8 depth)
 	static char buffer[16 << 10] __attribute__((aligned(8)));
 	long flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW, size;
 	long fd = depth ? sys(openat, AT_FDCWD, folder, flags, 0) : open_plain(folder, (u64)flags);
-	search->is_venv = 0;
+	search->is_venv = search->parts = 0;
 	search->below = 0;
 	if (fd < 0) { /* Python sees to a directory that a session closed, and to a machine without room */
 		search->odd |= !depth || (fd != -ERR_NOENT && fd != -ERR_NOTDIR && fd != -ERR_LOOP);
@@ -139,6 +176,10 @@ static void read_folder(struct search *search, const char *folder, u8 depth)
 			look(search, folder, depth, entry);
 		}
 	sys(close, fd);
+	if (depth && search->parts == 7) {
+		add_nested(search, folder, "HEAD");
+		search->is_venv = 1;
+	}
 	if (!search->is_venv)
 		search->count += search->below;
 }
@@ -149,10 +190,15 @@ int protected_find(const struct plan *plan, const char *project, struct protecte
 				 .entries = ENTRIES, .count = 1 };
 	struct list names = plan->section[PROTECT];
 	size_t most = 0;
-	while (next(&names))
-		most++;
-	if (most > MAX_PROTECTED)
+	for (const char *item; (item = next(&names)); most++)
+		note_start(&search, item);
+	if (most > MAX_NAMES)
 		return 0;
+	for (const char *item = search.names; *item;) {
+		note_start(&search, item);
+		while (*item && *item++ != '\1')
+			;
+	}
 	memset(found, 0, sizeof *found);
 	search.queue[0] = project;
 	search.depths[0] = 0;

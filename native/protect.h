@@ -5,10 +5,11 @@
 #include "plan.h"
 
 #define MAX_PROTECTED 256
+#define MAX_NAMES 512
 
 /* Names found: at the project's top (by their place in the plan's PROTECT section) and, as paths, below it. */
 struct protected {
-	u8 present[MAX_PROTECTED];
+	u8 present[MAX_NAMES];
 	const char *nested[MAX_PROTECTED];
 	size_t count;
 };

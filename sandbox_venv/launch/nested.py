@@ -21,6 +21,13 @@ DEEPEST = 64
 """Levels below the project of what a ``.git`` may lead to: each is a mount"""
 MARKS = (b"pyvenv.cfg", b"conda-meta")
 """What makes a directory a venv, or an environment of conda's"""
+HEAD = b"HEAD"
+REPOSITORY = {HEAD: 1, b"objects": 2, b"refs": 4, b"commondir": 6}
+"""What makes a directory a git directory, whatever its name: git obeys the settings of one that it is started in.
+
+gitrepository-layout(5); all bits together, so HEAD and either both others or what leads to them.
+"""
+FOLDER_MARKS = (*MARKS, HEAD)
 
 SEARCH, READ = 0o100, 0o500
 """Bits of a directory's mode"""
@@ -38,7 +45,7 @@ SKIPPED = frozenset(
 def find(project: bytes, names: Container[bytes], skip: Container[bytes]) -> list[bytes]:
     """Return the paths of what is called so in the directories of ``project``, not in the project itself.
 
-    A venv shows as one of its MARKS, and is not looked into. Links are not followed. A directory of this user's that
+    A venv shows as one of its MARKS, a bare repository as its HEAD; neither is looked into. Links are not followed. A directory of this user's that
     can't be read shows itself: a session may have closed it (chmod 000), to open it again in the next one.
 
     Args:
@@ -56,6 +63,7 @@ def find(project: bytes, names: Container[bytes], skip: Container[bytes]) -> lis
     for folder, depth in queue:  # it grows while it is read
         below = []
         venv = False
+        parts = 0
         if root and depth and is_closed(folder, READ):
             found.append(folder)
             continue
@@ -64,6 +72,7 @@ def find(project: bytes, names: Container[bytes], skip: Container[bytes]) -> lis
                 for item in items:
                     entries -= 1
                     name = item.name
+                    parts |= REPOSITORY.get(name, 0)
                     if name in names or name in MARKS:
                         if depth:
                             found.append(item.path)
@@ -79,6 +88,9 @@ def find(project: bytes, names: Container[bytes], skip: Container[bytes]) -> lis
             if closed:
                 found.append(folder)
             continue
+        if parts == 7 and depth:
+            found.append(folder + b"/" + HEAD)
+            venv = True
         if not venv and depth < DEPTH:
             queue += below[: max(0, FOLDERS - len(queue))]
     return found
@@ -99,9 +111,17 @@ def names_in(folder: bytes) -> set[bytes]:
 
 
 def marked(path: bytes) -> bytes:
-    """Return what is protected for a path that :func:`find` found: a venv where it is one of its MARKS."""
+    """Return what is protected for a path that :func:`find` found: the whole directory where it is a mark of one."""
     folder, _, name = path.rpartition(b"/")
-    return folder if name in MARKS else path
+    return folder if name in FOLDER_MARKS else path
+
+
+def led_to(path: bytes, project: bytes) -> tuple[bytes, bytes]:
+    """Return what a link says (b"" where it is none), and where it leads to in ``project`` in the end, or b""."""
+    try:
+        return os.readlink(path), _inside(path, project)
+    except OSError:
+        return b"", b""
 
 
 def is_own(folder: bytes) -> bool:

@@ -72,14 +72,15 @@ class Slots:
         descriptors: those that the options name.
         verify: mount point, device, inode in turn, for init.
         absent: project and the protected names that are not there, in one list each.
-        links: protected names that are links, with what they say: nothing can be mounted on them.
+        links: protected names that are links, with where they lead: nothing can be mounted on the link itself.
+        firm: mount points that nothing may cover.
         nested: per project, which protected names there were in the directories below.
         skip: mount points, whose insides are not looked at for protected names.
         pinned: directories right below the private home that this start made a tmpfs of.
     """
 
     __slots__ = (
-        "absent", "descriptors", "links", "nested", "nested_names", "options", "pinned", "points", "project", "protect",
+        "absent", "descriptors", "firm", "links", "nested", "nested_names", "options", "pinned", "points", "project", "protect",
         "skip", "verify",
     )  # fmt: skip
 
@@ -90,7 +91,8 @@ class Slots:
         self.descriptors: list[int] = []
         self.verify: list[bytes] = []
         self.absent: list[tuple[bytes, list[bytes]]] = []
-        self.links: list[tuple[bytes, bytes]] = []
+        self.links: list[tuple[bytes, tuple[bytes, bytes]]] = []
+        self.firm: set[bytes] = set()
         self.nested: list[tuple[bytes, set[bytes]]] = []
         self.skip: set[bytes] = set()
         self.points: set[bytes] = set()
@@ -133,6 +135,8 @@ class Slots:
                 self.project = first
             if kind[:2] in (b"rw", b"ro"):
                 self.points.add(second)
+                if first != second or not kind.endswith(b"-try"):
+                    self.firm.add(second)
                 if kind[:2] == b"ro":
                     self.skip.add(second)
 
@@ -206,7 +210,7 @@ class Slots:
                 self.add(b"--ro-bind-fd", fd, path, status)
                 continue
             if stat.S_ISLNK(status.st_mode) and path not in leads:  # those follow below
-                self.links.append((path, os.readlink(b"", dir_fd=fd)))
+                self.links.append((path, nested.led_to(path, project)))
             os.close(fd)
         os.close(top)
         self.absent.append((project, absent))
@@ -222,16 +226,18 @@ class Slots:
             raise TooManyError
         for path in [*found, *leads]:
             name = os.path.basename(path)
-            if name not in self.nested_names and name not in nested.MARKS and path not in leads:
+            if name not in self.nested_names and name not in nested.FOLDER_MARKS and path not in leads:
                 self._keep_closed(path)
             elif path not in leads:
                 self._protect_path(project, nested.marked(path))
-            try:
-                self.links.append((path, os.readlink(path)))
-            except OSError:
-                pass  # not a link
+            led = nested.led_to(path, project)
+            if led[0]:
+                self.links.append((path, led))
             if name == b".git":
                 self._protect_git(project, path)
+        for _, (_, real) in self.links:  # what the host's tools read
+            if real and not any(point.startswith(real + b"/") for point in self.firm):
+                self._protect_path(project, real)
 
     def _protect_git(self, project: bytes, path: bytes) -> None:
         """Protect the directories that a ``.git`` file or link leads to."""
@@ -270,13 +276,9 @@ class Slots:
     def appeared(self) -> list[bytes]:
         """Return the paths of protected names that a session made or changed."""
         found = appeared(self.absent)
-        for path, said in self.links:
-            try:
-                same = os.readlink(path) == said
-            except OSError:
-                same = not os.path.lexists(path)
-            if not same:
-                found.append(path)
+        found += [
+            path for path, was in self.links if os.path.lexists(path) and nested.led_to(path, self.project) != was
+        ]
         for project, known in self.nested:
             try:
                 now = nested.find(project, self.nested_names, self.skip) if self.nested_names else []

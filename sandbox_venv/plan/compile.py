@@ -18,7 +18,7 @@ from .gitconfig import named_files
 from .layout import Layout, add_home, add_pins, add_venv, session_subject
 from .options import Operation, cut_options
 from .portal import portal_meta
-from .protected import CLOSED, find_nested
+from .protected import CLOSED, find_nested, linked_files, outermost
 from .subject import Subject
 from .system import System, compile_system, lines_of, unfound_libraries
 from .users import add_operation, check_trust, mount_point, settle, split_covering, writable_root
@@ -139,10 +139,13 @@ def add_project(
     nested = find_nested(project, policy.protect_nested, own, request.known)
     repositories = [f"{project}/.git", *(path for path, _ in nested if path.endswith("/.git"))]
     named, read = named_files(repositories, project, subject.home)
-    layout.watched = list(dict.fromkeys([f"{project}/.git/config", *read]))
+    layout.watched = list(dict.fromkeys([f"{project}/.git/config", f"{project}/.git/hooks", *read]))
     inside = [*own, f"{project}/.git", *(path for path, _ in nested)]
     layout.protected = [path for path, why in nested if why != CLOSED]
-    nested += [(path, "git's settings name it") for path in named if not any(is_below(path, top) for top in inside)]
+    linked = linked_files(project, [*(f"{project}/{name}" for name in policy.protect), *(path for path, _ in nested)])
+    for paths, why in ((named, "git's settings name it"), (linked, "a link in what host tools obey leads to it")):
+        nested += [(path, why) for path in paths if not any(is_below(path, top) for top in inside)]
+    nested = outermost(nested)
     roots = [project]
     others = [(path, "another wrapped venv") for path in subject.other_venvs if writable_root(path, roots)]
     user_targets = [operation.target for operation in rest]
@@ -152,7 +155,7 @@ def add_project(
     add_pins(layout, roots, inner)
     add_venv(layout, subject, request.kind)
     layout.add("protect", project, why="host tools execute these or take orders from them")
-    for path, why in nested + others:
+    for path, why in outermost(nested + others):
         layout.add("ro-try", path, path, why=why)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import SandboxError
-from ..launch.nested import MARKS, READ, common_directory, git_directory, is_closed
+from ..launch.nested import HEAD, MARKS, READ, REPOSITORY, common_directory, git_directory, is_closed
 from ..state import StateDir, read_regular
 from .expose import is_below
 
@@ -22,6 +22,9 @@ MOST_NESTED = 256
 """Bounds of the search for nested protected names, in directory entries, levels and names: a session may make many."""
 
 MOST_AT_ALL = 1024
+MOST_LINKED = 4096
+LINKED_DEPTH = 3
+"""Bounds of the search for links in protected directories, in entries and levels."""
 
 SKIPPED = {"node_modules", "__pycache__", ".venv", ".tox", ".nox", ".mypy_cache", ".pytest_cache", "site-packages"}
 
@@ -136,10 +139,55 @@ def _git_directories(entry: os.DirEntry[str], project: str) -> list[tuple[str, s
     return [(os.fsdecode(place), f"git's own directory, named by {entry.path}") for place in places]
 
 
+def outermost(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return what lies in nothing else of it, each path once: the records can't say a mount over another."""
+    outer: list[str] = []
+    for path in sorted({path for path, _ in found}, key=lambda path: path.split("/")):  # what holds others comes first
+        if not outer or not is_below(path, outer[-1]):
+            outer.append(path)
+    kept = set(outer)
+    return [item for item in dict(found).items() if item[0] in kept]
+
+
+def linked_files(project: str, places: Iterable[str]) -> list[str]:
+    """Return the files of ``project`` that links in protected directories lead to: ``.git/hooks/pre-commit``, say.
+
+    Of what git keeps only the hooks are looked at. Bounded, so that nobody's tree makes a plan slow.
+    """
+    found: dict[str, None] = {}
+    left = MOST_LINKED
+    for place in places:
+        git = os.path.lexists(f"{place}/HEAD")
+        queue = [(f"{place}/hooks" if git else place, 0)]
+        for folder, depth in queue:  # it grows while it is read
+            try:
+                entries = [] if _is_venv(folder) else list(os.scandir(folder))[: max(0, left)]
+            except OSError:
+                continue
+            left -= len(entries)
+            for entry in entries:
+                if entry.is_symlink():
+                    real = os.path.realpath(entry.path)
+                    if is_below(real, project) and not is_below(real, place) and os.path.isfile(real):
+                        found[real] = None
+                elif depth < LINKED_DEPTH and entry.is_dir(follow_symlinks=False):
+                    queue.append((entry.path, depth + 1))
+    return list(found)
+
+
+def _is_venv(folder: str) -> bool:
+    return any(os.path.lexists(os.path.join(folder, os.fsdecode(mark))) for mark in MARKS)
+
+
 def _venv_in(folder: str) -> list[tuple[str, str]]:
-    """Return ``folder`` where it is a plain venv, or an environment of conda's."""
+    """Return ``folder`` where it is a plain venv, an environment of conda's, or a bare repository."""
     for mark in map(os.fsdecode, MARKS):
         path = os.path.join(folder, mark)
         if os.path.lexists(path) and not os.path.islink(path):
             return [(folder, "a venv that the host may start: its programs and every package in it")]
-    return []
+    parts = 0
+    for name, bit in REPOSITORY.items():
+        parts |= bit if os.path.lexists(os.path.join(folder, os.fsdecode(name))) else 0
+        if name == HEAD and not parts:
+            break
+    return [(folder, "a bare repository: git obeys its settings and hooks")] if parts == 7 else []

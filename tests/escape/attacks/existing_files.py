@@ -42,7 +42,6 @@ FILES = (
     "plain/lib/python3/site-packages/x.pth",
     "separate/git-directory/config",
     "separate/git-directory/hooks/pre-push",
-    "linked/git-directory/config",
 )
 VENV = ("pyvenv.cfg", "bin/activate", "bin/activate.fish", "bin/Activate.ps1", "bin/python", "bin/python3", "bin/shell")
 """Inside, ``bin`` shows the originals, which an install session may change: the host's side of it counts."""
@@ -54,7 +53,6 @@ def setup(lab: Lab) -> list[str]:
     for tree in (".git", "sub/.git", "deep/er/still/.git", "separate/git-directory"):
         lab.write(lab.project / tree / "HEAD", "# .git/HEAD\n")
     lab.write(lab.project / "separate/worktree/.git", "gitdir: ../git-directory\n")
-    lab.shell("mkdir linked/worktree; ln -s ../git-directory linked/worktree/.git")
     return [f"{lab.project}/{name}" for name in FILES] + [f"{lab.venv.path}/{name}" for name in VENV]
 
 

@@ -34,7 +34,7 @@ def attack():
         if os.path.lexists(path):
             found.append(path)
     import pwd
-    found += [user.pw_name for user in pwd.getpwall() if user.pw_uid not in (os.getuid(), 65534)]
+    found += [user.pw_name for user in pwd.getpwall() if user.pw_uid not in (os.getuid(), 0, 65534)]
     return found
 
 def twin():
