@@ -106,6 +106,17 @@ def add_pins(layout: Layout, roots: Iterable[str], protected: Iterable[str]) -> 
         layout.add("rw-try", path, path, why="pin: it can't be renamed, so what is protected below stays in place")
 
 
+def add_completions(layout: Layout, venv: str) -> None:
+    """Hide where a shell outside finds completions: bash-completion, from 2.12 on, runs files beside PATH's entries.
+
+    So ``git <TAB>`` in an activated venv would run a package's file. What is installed there is gone with the session.
+    """
+    why = "a shell outside runs what lies there"
+    layout.add("point-dir", venv, "share/bash-completion", why=why)
+    layout.add("rw", f"{venv}/share", f"{venv}/share", why="pin: it can't be renamed")
+    layout.add("--tmpfs", f"{venv}/share/bash-completion", why=why)
+
+
 def add_venv(layout: Layout, subject: Subject, kind: str) -> None:
     """Mount the venv as the session kind may see it."""
     venv = subject.venv
@@ -121,6 +132,7 @@ def add_venv(layout: Layout, subject: Subject, kind: str) -> None:
     layout.add(access, subject.originals, subject.bin, why="the original entry points in the place of the launchers")
     if kind == "install":
         layout.add("ro", f"{venv}/pyvenv.cfg", f"{venv}/pyvenv.cfg", why="says which interpreter the host starts")
+        add_completions(layout, venv)
         for name in ("home", "cache"):
             why = "stays in place; seen as $HOME and ~/.cache"
             layout.add("ro-try", f"{venv}/{name}", f"{venv}/{name}", why=why)

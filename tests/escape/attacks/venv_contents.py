@@ -37,6 +37,6 @@ def check(lab: Lab, got: Got) -> None:
 
 
 def twin_names(lab: Lab) -> list[str]:
-    """Return what an install session may write; ``share`` is not there."""
+    """Return what an install session may write."""
     (site,) = lab.venv.path.glob("lib/python3*/site-packages")
-    return [str(site.relative_to(lab.venv.path) / "package.py"), "bin/new-tool", "top-file"]
+    return [str(site.relative_to(lab.venv.path) / "package.py"), "share/x", "bin/new-tool", "top-file"]
