@@ -16,6 +16,7 @@ and not at all when it isn't. Directories that are not mounted inside are just n
 
 from __future__ import annotations
 
+from .failure import LaunchError
 from .inside.system import os
 
 TYPE_CHECKING = False
@@ -136,6 +137,22 @@ def own_environ(env: Mapping[bytes, bytes], started_with: bytes = b"/proc/self/e
         if b"\0LC_CTYPE=" not in b"\0" + block:
             del found[b"LC_CTYPE"]
     return found
+
+
+def refuse_loaded(env: Mapping[bytes, bytes], names: list[bytes]) -> None:
+    """Refuse settings that an unaccepted ``.env`` has, too: tools load it into the environment (pipenv, an editor).
+
+    Args:
+        env: the call's environment.
+        names: of the settings in that file.
+
+    Raises:
+        LaunchError: one of them is set.
+    """
+    for name in names:
+        if env.get(name):
+            line = b"start with %s: the project's .env sets it, too, and was not accepted" % name
+            raise LaunchError(line, b"see what it says: sandbox-venv trust; or start without: env -u %s" % name)
 
 
 def matches(name: bytes, pattern: bytes) -> bool:

@@ -45,8 +45,9 @@ SKIPPED = frozenset(
 def find(project: bytes, names: Container[bytes], skip: Container[bytes]) -> list[bytes]:
     """Return the paths of what is called so in the directories of ``project``, not in the project itself.
 
-    A venv shows as one of its MARKS, a bare repository as its HEAD; neither is looked into. Links are not followed. A directory of this user's that
-    can't be read shows itself: a session may have closed it (chmod 000), to open it again in the next one.
+    A venv shows as one of its MARKS, a bare repository as its HEAD; neither is looked into. Links are not followed. A
+    directory of this user's that can't be read shows itself: a session may have closed it (chmod 000), to open it again
+    in the next one.
 
     Args:
         project: where to look.

@@ -53,6 +53,7 @@ class Session:
         self.plan = plan
         self.argv = argv
         self.env = environ.own_environ(os.environb)
+        environ.refuse_loaded(self.env, plan.meta.get(b"refused-env", b"").split())
         self.cwd = current_directory()
         self.slots = self.new_slots()
         self.mask = mask

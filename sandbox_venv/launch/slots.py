@@ -80,8 +80,8 @@ class Slots:
     """
 
     __slots__ = (
-        "absent", "descriptors", "firm", "links", "nested", "nested_names", "options", "pinned", "points", "project", "protect",
-        "skip", "verify",
+        "absent", "descriptors", "firm", "links", "nested", "nested_names", "options", "pinned", "points", "project",
+        "protect", "skip", "verify",
     )  # fmt: skip
 
     def __init__(self, protect: list[bytes], nested_names: Iterable[bytes] = ()) -> None:

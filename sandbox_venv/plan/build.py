@@ -190,8 +190,8 @@ def _no_bwrap(problem: str, path: str) -> SandboxError:
     return SandboxError(f"use bwrap: {problem.removeprefix('bwrap: ')}", hint)
 
 
-def trusted_dotenv(record: Record, dotenv: DotEnv, kind: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the plain variables of ``.env`` that count in such a session, and those that loosen the sandbox.
+def trusted_dotenv(record: Record, dotenv: DotEnv, kind: str) -> tuple[dict[str, str], dict[str, str], tuple[str, ...]]:
+    """Return variables of ``.env``: plain ones that count, those that loosen the sandbox, names of such as don't count.
 
     A session may have written that file. So only one that was trusted outside loosens anything, or has a say in an
     install session, which may write what a run session may not.
@@ -201,14 +201,14 @@ def trusted_dotenv(record: Record, dotenv: DotEnv, kind: str) -> tuple[dict[str,
     except (OSError, ValueError):
         known = []
     if dotenv.digest in known:
-        return dotenv.variables, dotenv.control
+        return dotenv.variables, dotenv.control, ()
     ignored = sorted(dotenv.control)
     if kind == "install":
         ignored += sorted(name for name in dotenv.variables if name.startswith(STEERING))
     if ignored:
         names = ", ".join(shown(name[:80]) for name in ignored)
         say_once(f"sandbox-venv: warning: {record.project}/.env sets {names}: ignored (to accept: sandbox-venv trust)")
-    return ({} if kind == "install" else dotenv.variables), {}
+    return ({} if kind == "install" else dotenv.variables), {}, dotenv.mentioned
 
 
 def prepare(
@@ -225,7 +225,7 @@ def prepare(
     dotenv = read_dotenv(f"{subject.project}/.env")
     if dotenv.problem:
         say_once(f"sandbox-venv: warning: {subject.project}/.env is ignored: {dotenv.problem}")
-    variables, control = trusted_dotenv(record, dotenv, kind)
+    variables, control, refused = trusted_dotenv(record, dotenv, kind)
     settings = read_settings(record, kind, call.entries)
     say_ignored(record, settings)
     user, fresh = user_options(record, call, control.get("BWRAP_ARGS", ""), settings.options)
@@ -247,6 +247,8 @@ def prepare(
     compiled = compile_plan(subject, request, policy, seccomp, facts, stamps)
     if backend == "bwrap" and probe.mount_api() and not find_obstacle():
         compiled.plan.meta[b"shelter"] = b"1"  # launch/shelter.py
+    if refused:
+        compiled.plan.meta[b"refused-env"] = os.fsencode(" ".join(refused))
     return subject, compiled
 
 

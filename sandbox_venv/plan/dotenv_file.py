@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import stat
 from typing import NamedTuple
 
 MAX_SIZE = 64 << 10
 CONTROL = ("BWRAP_ARGS", "SANDBOX_")
 """Names (or their starts) that loosen the sandbox: they count only from a file that was trusted outside."""
+SETTINGS = ("BWRAP_ARGS", "SANDBOX_ENV", "SANDBOX_SECCOMP_ALLOW", "SANDBOX_USE_PIP_CACHE")
+MENTIONED = re.compile(r"\b(?:BWRAP_ARGS|SANDBOX_[A-Z_]+)\b")
 
 
 class DotEnv(NamedTuple):
@@ -21,12 +24,14 @@ class DotEnv(NamedTuple):
         control: names that loosen the sandbox.
         digest: SHA-256 of the file, hexadecimal; empty where there is none.
         problem: why it was not read, or empty.
+        mentioned: names of such variables anywhere in it, whatever syntax another reader of it understands.
     """
 
     variables: dict[str, str]
     control: dict[str, str]
     digest: str = ""
     problem: str = ""
+    mentioned: tuple[str, ...] = ()
 
 
 def read_file(path: str) -> tuple[bytes, str]:
@@ -72,10 +77,10 @@ def read_dotenv(path: str) -> DotEnv:
     """Read ``.env`` with python-dotenv, without interpolation; nothing in it is ever executed."""
     data, problem = read_file(path)
     if problem or not data:
-        return DotEnv({}, {}, problem=problem)
+        return DotEnv({}, {}, problem=problem, mentioned=SETTINGS if problem else ())
     text = data.decode("utf-8", "surrogateescape")
     if "\0" in text:
-        return DotEnv({}, {}, problem="it holds a NUL byte")
+        return DotEnv({}, {}, problem="it holds a NUL byte", mentioned=SETTINGS)
     values = {
         name: value
         for name, value in parse(text).items()
@@ -83,4 +88,5 @@ def read_dotenv(path: str) -> DotEnv:
     }
     control = {name: value for name, value in values.items() if name.startswith(CONTROL)}
     variables = {name: value for name, value in values.items() if name not in control}
-    return DotEnv(variables, control, hashlib.sha256(data).hexdigest())
+    mentioned = tuple(sorted({*control, *MENTIONED.findall(text)}))
+    return DotEnv(variables, control, hashlib.sha256(data).hexdigest(), mentioned=mentioned)

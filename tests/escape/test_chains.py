@@ -104,6 +104,25 @@ def test_dotenv_is_data(shared_venv: Venv) -> None:
         path.unlink()
 
 
+def test_dotenv_that_another_tool_has_loaded_is_refused(shared_venv: Venv) -> None:
+    """pipenv, an editor's terminal, and others export what a project's ``.env`` says; sessions write there."""
+    venv = shared_venv
+    secret = next(iter(plant_secrets(venv.user)))
+    path = venv.project / ".env"
+    loaded = {"BWRAP_ARGS": f"--ro-bind {secret.parent} /tmp/stolen"}
+    code = "import os; print(os.path.exists('/tmp/stolen'), os.environ.get('MY_TOKEN'))"
+    try:
+        venv.user.write(path, "export 'BWRAP_ARGS' = anything\n")
+        assert "was not accepted" in venv.python(code, env=loaded).check(125).stderr
+        venv.user.write(path, "SANDBOX_ENV=MY_TOKEN\n")
+        stolen = {"SANDBOX_ENV": "MY_TOKEN", "MY_TOKEN": "x"}
+        assert "was not accepted" in venv.python(code, env=stolen).check(125).stderr
+        assert venv.python(code, env=loaded).check().stdout == "True None\n"  # the user's own: not in the file
+        assert venv.python(code).check().stdout == "False None\n"
+    finally:
+        path.unlink()
+
+
 def test_dotenv_of_another_kind_is_ignored(shared_venv: Venv) -> None:
     venv = shared_venv
     path = venv.project / ".env"
