@@ -12,9 +12,8 @@ from tests.harness import FEATURES, Base, Tool, User, Venv, make_project
 from tests.support.users import new_user, ordinary_account
 
 PACKAGES = (
-    "attrs", "click", "cloudpickle", "coverage", "debugpy", "flask", "gunicorn", "hypothesis", "ipykernel", "ipython",
-    "jinja2", "jupyter_client", "nox", "pip-tools", "pyright[nodejs]", "pytest", "pytest-xdist", "python-lsp-server",
-    "setuptools", "tox", "trio", "uvicorn", "virtualenv",
+    "coverage", "debugpy", "flask", "gunicorn", "hypothesis", "ipykernel", "ipython", "jupyter_client", "nox", "pip-tools",
+    "pyright[nodejs]", "pytest", "pytest-xdist", "python-lsp-server", "setuptools", "tox", "uvicorn", "virtualenv",
 )  # fmt: skip
 
 

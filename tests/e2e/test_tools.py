@@ -170,43 +170,5 @@ def test_pytest_by_itself_in_parallel_with_coverage_and_in_the_debugger(toolbox:
         terminal.wait().check(2)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["attrs", "click", "jinja2"])
-def test_the_suite_of_a_package_counts_the_same_inside_as_outside(toolbox: Venv, place: Path, name: str) -> None:
-    """Click's tests start less(1) and sed(1), which aren't shown by default."""
-    words: list[Any] = [
-        "download",
-        "-q",
-        "--no-deps",
-        "--no-binary",
-        name,
-        "-d",
-        place,
-        f"{name}=={version_of(toolbox, name)}",
-    ]
-    toolbox.run("python", "-m", "pip", *words, timeout=240).check()
-    (archive,) = place.glob("*.tar.gz")
-    run_as(toolbox.user, ["tar", "xf", archive], cwd=place).check()
-    source = archive.with_name(archive.name.removesuffix(".tar.gz"))
-    (site,) = toolbox.path.glob("lib/python3*/site-packages")
-    rest = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
-    env = {"PYTHONPATH": site, "PYTHONDONTWRITEBYTECODE": "1"}
-    outside = run_as(toolbox.user, [system_python(), "-S", *rest], cwd=source, env=env, timeout=300)
-    usr = {"BWRAP_ARGS": "--ro-bind /usr /usr"}
-    inside = toolbox.run("python", *rest, cwd=source, given=usr, timeout=300)
-    assert counts(inside.stdout) == counts(outside.stdout)
-    assert counts(inside.stdout)["passed"] > 500
-
-
-def version_of(venv: Venv, name: str) -> str:
-    return venv.python(f"import importlib.metadata as m; print(m.version({name!r}))").check().stdout.strip()
-
-
-def counts(text: str) -> dict[str, int]:
-    """Return what pytest's last line counts."""
-    last = text.strip().splitlines()[-1]
-    return {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|skipped|xfailed|errors?)", last)}
-
-
 def test_what_a_tool_brought_along_is_not_in_the_users_home(toolbox: Venv) -> None:
     assert set(os.listdir(toolbox.user.home)) <= {".local", ".cache", "toolbox"}
