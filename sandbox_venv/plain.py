@@ -8,7 +8,7 @@ from pathlib import Path
 from . import __version__
 from .errors import SandboxError
 from .plan.build import NO_VENV
-from .state import open_state, user_home
+from .state import NOTHING, open_state, user_home
 from .toolcode import tool_interpreter
 from .venv.accounts import group_text, passwd_text
 from .venv.base import BaseInfo, base_info
@@ -69,6 +69,7 @@ def make_record(folder: str, venv: str | None, project: str) -> str:
         folder=place,
     )
     state.make(place)
+    state.make(place / NOTHING)
     for name, text in (("passwd", passwd_text(home)), ("group", group_text())):
         state.write_atomic(place / name, text)
     write_record(state, record)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 NAME = "sandbox-venv"
 MAX_LINKS = 40
+NOTHING = "nothing"
+"""In a record's directory: one that is empty, to be mounted over others."""
 HINT = "set XDG_STATE_HOME to a directory that only you can write"
 
 

@@ -316,6 +316,9 @@ def make_point(root: bytes, below: bytes, *, directory: bool) -> None:
 
 def appeared(absent: list[tuple[bytes, list[bytes]]]) -> list[bytes]:
     """Return the paths of protected names that were absent at the start and are there now."""
-    return [
-        project + b"/" + name for project, names in absent for name in names if os.path.lexists(project + b"/" + name)
-    ]
+    found = []
+    for project, names in absent:
+        there = nested.names_in(project)
+        asked = [project + b"/" + name for name in names if not there or name in there]
+        found += [path for path in asked if os.path.lexists(path)]
+    return found

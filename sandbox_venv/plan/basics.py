@@ -10,6 +10,7 @@ from ..errors import SandboxError
 from ..launch.call import CERTIFICATES
 from ..policy import Policy
 from ..seccomp import Program
+from ..state import NOTHING
 from .expose import is_below
 from .options import UserOptions
 from .subject import Subject
@@ -30,6 +31,7 @@ MASKED = (
     "/proc/ioports",
     "/proc/interrupts",
     "/proc/cmdline",  # boot parameters, credentials among them at times
+    "/proc/bootconfig",
     "/proc/config.gz",
     "/proc/modules",
     "/proc/locks",
@@ -42,14 +44,13 @@ MASKED_FOR_ROOT = (
     "/proc/kpageflags",
     "/proc/kpagecgroup",
 )
-"""Closed to ordinary users anyway, as what `READ_ONLY_FOR_ROOT` names is to their writing: fewer mounts for them."""
-READ_ONLY = (
-    "/proc/sys",
+"""Closed to ordinary users anyway: a mount less for them."""
+READ_ONLY = ("/proc/sys", "/proc/sysrq-trigger")
+EMPTY = (
+    "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi", "/proc/scsi",
     "/proc/pressure",  # everybody may write there, and has the kernel watch the machine's load
-)
-READ_ONLY_FOR_ROOT = (
-    "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi", "/proc/scsi",
 )  # fmt: skip
+"""Switches and facts of the machine's hardware: an empty directory over each."""
 
 Line = tuple[tuple[str, ...], str]
 """Words of an option or slot, and the reason for it."""
@@ -109,11 +110,11 @@ def set_up_lines(subject: Subject, request: Request, policy: Policy, seccomp: Pr
     if not seccomp.deny and not request.user.new_session:
         lines.append((("--new-session",), "without seccomp, so that the terminal can't be fed (TIOCSTI)"))
     lines.append((("--proc", "/proc"), "a fresh /proc"))
-    is_root = os.geteuid() == 0
-    closed = (*READ_ONLY, *READ_ONLY_FOR_ROOT) if is_root else READ_ONLY
-    lines += [(("--ro-bind-try", path, path), "closed for root too") for path in closed if os.path.exists(path)]
+    lines += [(("--ro-bind-try", path, path), "closed for root too") for path in READ_ONLY if os.path.exists(path)]
     why = "says nothing about the machine"
-    masked = (*MASKED, *MASKED_FOR_ROOT) if is_root else MASKED
+    nothing = str(subject.folder / NOTHING)
+    lines += [(("--ro-bind", nothing, path), why) for path in EMPTY if os.path.exists(path)]
+    masked = (*MASKED, *MASKED_FOR_ROOT) if os.geteuid() == 0 else MASKED
     lines += [(("--ro-bind", "/dev/null", path), why) for path in masked if os.path.exists(path)]
     lines.append((("--dev", "/dev"), "a fresh /dev"))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

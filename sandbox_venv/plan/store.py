@@ -9,7 +9,7 @@ from ..elf import FactsCache
 from ..errors import SandboxError
 from ..launch import planfile
 from ..launch.choose import plan_path
-from ..state import StateDir, read_regular
+from ..state import NOTHING, StateDir, read_regular
 from ..venv.accounts import group_text, passwd_text
 from ..venv.record import Record, read_record
 from . import bundle
@@ -30,6 +30,7 @@ def store(record: Record, state: StateDir, path: Path, compiled: Compiled) -> No
             state.write_atomic(file, data)
         name = os.fsencode(file)
         compiled.plan.stamps += [name, planfile.stamp(name)]  # damaged or replaced, it makes the plan stale
+    state.make(record.folder / NOTHING)
     prepare_records(compiled.plan, record.folder, state)
     remember(record.folder, compiled.protected, state)
     state.write_atomic(path, planfile.encode(compiled.plan.sections()))

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from .. import __version__
-from ..state import StateDir, user_home
+from ..state import NOTHING, StateDir, user_home
 from ..toolcode import tool_interpreter
 from .accounts import group_text, passwd_text
 from .activate import STUB
@@ -52,6 +52,7 @@ def new_record(
 
 def write_helpers(state: StateDir, record: Record) -> None:
     """Write what lies beside the record: passwd, group, and the stub that ``deactivate_sandbox`` calls."""
+    state.make(record.folder / NOTHING)
     state.write_atomic(record.folder / "passwd", passwd_text(record.home))
     state.write_atomic(record.folder / "group", group_text())
     arguments = os.fsencode(state.root), os.fsencode(record.venv)

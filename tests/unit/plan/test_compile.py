@@ -82,7 +82,7 @@ def as_text(world, result):
     # what depends on the machine: which libraries the loader's data names, what /proc has, how large memory is
     text = re.sub(r"^(--symlink \S+ /(lib|usr|etc)|--ro-bind(-try)? /(usr|etc/(?!hosts))).*\n", "", text, flags=re.M)
     text = re.sub(r"^--symlink \S+ /(bin|sbin|lib64|lib)\n", "", text, flags=re.M)
-    text = re.sub(r"^--ro-bind(-try)? (/proc/\S+|/dev/null) .*\n", "", text, flags=re.M)
+    text = re.sub(r"^--ro-bind(-try)? (/proc/\S+|/dev/null|\S+/nothing) .*\n", "", text, flags=re.M)
     return re.sub(r"--size \d+", "--size N", text)
 
 
