@@ -7,6 +7,7 @@ time a launcher or the original; the record goes last.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
@@ -162,6 +163,15 @@ def _clean(tree: Tree, venv: Path, out: Say) -> None:
             files.remove_tree(tree.venv, name)
     if kept:
         out(f"kept, since programs left files there: {', '.join(map(shown, kept))}")
+    _drop_points(tree)
+
+
+def _drop_points(tree: Tree) -> None:
+    """Remove the mount points of install sessions (``plan/layout.py``, `add_completions`) where they are empty."""
+    with contextlib.suppress(OSError):
+        with files.closing(share := files.open_folder(tree.venv, "share")):
+            os.rmdir("bash-completion", dir_fd=share)
+        os.rmdir("share", dir_fd=tree.venv)
 
 
 def forget(state: StateDir, folder: Path) -> None:
