@@ -35,6 +35,18 @@ settings.load_profile("busy")
 BASE = pytest.StashKey[Base]()
 
 
+REPEATED = ("test_races", "test_chains", "test_leftovers", "test_cli_settings", "test_api", "test_ordinary")
+"""Files whose tests cost seconds: `make test` has them as root on native, and as an ordinary user on both backends."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave root on bwrap to `make test-all`, where that repeats much."""
+    for item in items:
+        if "root-bwrap" in item.name and item.path.stem in REPEATED:
+            item.add_marker(pytest.mark.full)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Make the session's directory in the controller; workers are told where it is."""
     known = getattr(config, "workerinput", None)

@@ -17,7 +17,7 @@ from tests.harness import Venv, run_as, spawn_as
 from tests.support.process import Argument
 from tests.support.programs import need
 
-KILLS = int(os.environ.get("SANDBOX_VENV_KILLS", "20"))
+KILLS = int(os.environ.get("SANDBOX_VENV_KILLS", "12"))
 """So many starts are killed at random times, for each way to start."""
 
 HOW: dict[str, dict[str, str]] = {"bwrap": {"VERBOSE": ""}, "bwrap by C": {}, "python": {"VERBOSE": ""}, "launcher": {}}
