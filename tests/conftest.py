@@ -35,7 +35,10 @@ settings.load_profile("busy")
 BASE = pytest.StashKey[Base]()
 
 
-REPEATED = ("test_races", "test_chains", "test_leftovers", "test_cli_settings", "test_api", "test_ordinary")
+REPEATED = (
+    "test_api", "test_c_launcher", "test_chains", "test_cli_settings", "test_faults", "test_leftovers",
+    "test_main_script", "test_ordinary", "test_races", "test_seed_shell_tests", "test_signals",
+)  # fmt: skip
 """Files whose tests cost seconds: `make test` has them as root on native, and as an ordinary user on both backends."""
 
 
