@@ -84,7 +84,7 @@ def lock_root(plan: Plan) -> bool:
     from . import linux
 
     try:
-        linux.lock_shared(os.open(plan.records[4], os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC))
+        linux.hold(plan.records[4])
     except OSError:  # a newer plan has another: it is gone, or being removed
         return False
     return True

@@ -59,6 +59,9 @@ MOUNT_ATTR_RDONLY = 0x1
 MOUNT_ATTR_NOSUID = 0x2
 MOUNT_ATTR_NODEV = 0x4
 READ_ONLY = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV
+READ_WRITE = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV
+WITH_DEVICES = MOUNT_ATTR_NOSUID
+CLONE_TREE = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PR_SET_DUMPABLE = 4
@@ -226,10 +229,9 @@ def mount_group(root: int, sources: Sequence[bytes], targets: Sequence[bytes]) -
 
     A source that is gone is left out: it has been removed since the plan was compiled.
     """
-    flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE
     most = min(MOST_DESCRIPTORS, getrlimit(RLIMIT_NOFILE)[0] - SPARE)
     for source, target in zip(sources, targets):
-        tree = _dirfd_path(NR_open_tree, AT_FDCWD, source, flags)
+        tree = _dirfd_path(NR_open_tree, AT_FDCWD, source, CLONE_TREE)
         if tree < 0:
             if get_errno() == 2:  # ENOENT
                 continue
@@ -320,10 +322,10 @@ def getrlimit(resource: int) -> tuple[int, int]:
     return int.from_bytes(data.raw[:8], "little"), int.from_bytes(data.raw[8:], "little")
 
 
-def lock_shared(fd: int) -> None:
-    """Take a shared lock on an open file, or fail at once. flock(2), LOCK_SH | LOCK_NB."""
-    if _flock(fd, 5) < 0:
-        raise failure()
+def hold(folder: bytes) -> None:
+    """Take a shared lock on a directory till this process ends, or fail at once. flock(2), LOCK_SH | LOCK_NB."""
+    if _flock(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC), 5) < 0:
+        raise failure(folder)
 
 
 def readable(fd: int) -> bool:

@@ -142,11 +142,17 @@ def make_folders(plan: Plan, filled: Slots, folders: list[bytes]) -> list[bytes]
     return closing
 
 
-def can_make(plan: Plan, folder: bytes) -> bool:
-    """Tell whether a directory lies in the session's own /tmp, with no link in it that could lead elsewhere."""
+def fits_records(plan: Plan, brought: list[bytes], cwd: bytes) -> bool:
+    """Tell whether the records do for a call that brings these options along: none, or its directory in /tmp.
+
+    That /tmp must be the session's own, with no link in it that could lead elsewhere.
+    """
+    if not brought:
+        return True
     kinds, targets = plan.records[::3], plan.records[2::3]
     own = b"c" in kinds or ((b"t", b"tmp") in zip(kinds, targets) and b"l" not in kinds)
-    return own and folder[:5] == b"/tmp/" and not (folder + b"/").startswith(plan.meta[b"home"] + b"/")
+    in_tmp = cwd[:5] == b"/tmp/" and not (cwd + b"/").startswith(plan.meta[b"home"] + b"/")
+    return brought == [b"--dir", cwd] and own and in_tmp
 
 
 def find_probe(argv: list[bytes]) -> bytes:

@@ -24,16 +24,12 @@ if TYPE_CHECKING:
     from .inside.config import Config
     from .planfile import Plan
 
-READ_ONLY = linux.READ_ONLY
-READ_WRITE = linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV
-WITH_DEVICES = linux.MOUNT_ATTR_NOSUID
 NAMESPACES = (
     linux.CLONE_NEWUSER | linux.CLONE_NEWNS | linux.CLONE_NEWPID | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS
 )  # those that plan/records.py takes for granted
 S_IFREG = 0o100000  # inode(7)
 
 _INSIDE = linux.RESOLVE_IN_ROOT | linux.RESOLVE_NO_SYMLINKS | linux.RESOLVE_NO_MAGICLINKS
-_CLONE = linux.OPEN_TREE_CLONE | linux.OPEN_TREE_CLOEXEC | linux.AT_RECURSIVE
 GONE = (2, 13, 20, 40)
 """What a look for something says that is gone, closed, or a link by now: ENOENT, EACCES, ENOTDIR, ELOOP."""
 
@@ -42,7 +38,7 @@ class Unfit(Exception):
     """The plan doesn't fit: a record or system call that isn't known here, or a path that is no longer what it was."""
 
 
-def look_up(opening: Callable[..., _Found], *args: object) -> _Found:
+def look_up(opening: Callable[..., _Found], *args: object, **more: object) -> _Found:
     """Open what a plan names.
 
     Raises:
@@ -50,7 +46,7 @@ def look_up(opening: Callable[..., _Found], *args: object) -> _Found:
         OSError: anything else.
     """
     try:
-        return opening(*args)
+        return opening(*args, **more)
     except OSError as error:
         if error.errno in GONE:
             raise Unfit from None
@@ -63,7 +59,7 @@ def start(plan: Plan, protected: Sequence[bytes], folder: bytes, config: Config,
     Args:
         plan: one with records.
         protected: options for the protected names, ``--bind-fd`` or ``--ro-bind-fd``, descriptor, target in turn.
-        folder: a directory that is made besides (see `outside.can_make`), b"" for none.
+        folder: a directory that is made besides (see `outside.fits_records`), b"" for none.
         config: for init.
         pipes: those that stay open in it, besides what ``config`` names.
 
@@ -96,7 +92,7 @@ def start(plan: Plan, protected: Sequence[bytes], folder: bytes, config: Config,
 def hold(skeleton: bytes) -> None:
     """Hold the ready-made root until this process ends: it is removed where nobody does."""
     try:
-        linux.lock_shared(os.open(skeleton, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC))
+        linux.hold(skeleton)
     except OSError:
         raise Unfit from None
 
@@ -178,7 +174,7 @@ class Root:
 
     def build(self, records: Sequence[bytes]) -> None:
         """Do what the records say, in their order, and make it this process's root."""
-        self.fd = root = look_up(linux.open_tree, linux.AT_FDCWD, records[1], _CLONE)
+        self.fd = root = look_up(linux.open_tree, linux.AT_FDCWD, records[1], linux.CLONE_TREE)
         linux.move_mount(root, linux.AT_FDCWD, b"/")
         os.fchdir(root)
         group = 3 * records[::3].index(b"s")
@@ -195,10 +191,12 @@ class Root:
         root = self.fd
         if what in b"mn":
             place = self.open(second)
-            self.attach(linux.AT_FDCWD, first, READ_ONLY if what == b"m" else WITH_DEVICES, place, b"")
+            self.attach(linux.AT_FDCWD, first, linux.READ_ONLY if what == b"m" else linux.WITH_DEVICES, place, b"")
             os.close(place)
         elif what in b"woWO":
-            self.bind_slot(first, READ_WRITE if what in b"wW" else READ_ONLY, second, optional=what in b"WO")
+            self.bind_slot(
+                first, linux.READ_WRITE if what in b"wW" else linux.READ_ONLY, second, optional=what in b"WO"
+            )
         elif what == b"t":
             self.mount(second, b"tmpfs", linux.MS_NOSUID | linux.MS_NODEV, first)
         elif what == b"p":
@@ -212,7 +210,9 @@ class Root:
         elif what == b"l":
             os.symlink(first, second, dir_fd=root)
         elif what in b"DF":
-            self.make_point(first, second, directory=what == b"D")
+            from .slots import make_point
+
+            look_up(make_point, first, second, directory=what == b"D")
         elif what == b"N":
             linux.unshare(linux.CLONE_NEWNET)
             child.interface_up(b"lo")
@@ -220,21 +220,10 @@ class Root:
             self.protect()
         elif what == b"r":
             place = self.open(second)
-            linux.mount_setattr(place, 0, READ_ONLY)
+            linux.mount_setattr(place, 0, linux.READ_ONLY)
             os.close(place)
         else:
             raise Unfit
-
-    def make_point(self, top: bytes, below: bytes, *, directory: bool) -> None:
-        """Make a mount point on the host."""
-        from .slots import make_point
-
-        try:
-            make_point(top, below, directory=directory)
-        except OSError as error:
-            if error.errno in GONE:
-                raise Unfit from None
-            raise
 
     def make_folder(self) -> None:
         """Make the caller's directory in the session's own /tmp."""
@@ -251,7 +240,7 @@ class Root:
 
     def attach(self, source: int, path: bytes, attributes: int, place: int, name: bytes) -> None:
         """Mount a copy of the tree at ``path`` (of ``source`` itself, where it is empty) on ``name`` in ``place``."""
-        tree = look_up(linux.open_tree, source, path, _CLONE | (0 if path else linux.AT_EMPTY_PATH))
+        tree = look_up(linux.open_tree, source, path, linux.CLONE_TREE | (0 if path else linux.AT_EMPTY_PATH))
         linux.mount_setattr(tree, linux.AT_RECURSIVE, attributes, linux.MS_PRIVATE)
         linux.move_mount(tree, place, name)
         os.close(tree)
@@ -287,7 +276,7 @@ class Root:
         """Bind the protected names that were there at the start, as `slots` opened them."""
         options = self.protected
         for option, number, target in zip(options[::3], options[1::3], options[2::3]):
-            attributes = READ_ONLY if option == b"--ro-bind-fd" else READ_WRITE
+            attributes = linux.READ_ONLY if option == b"--ro-bind-fd" else linux.READ_WRITE
             self.bind_slot(target, attributes, target[1:], same=int(number))
 
     def mount(self, target: bytes, kind: bytes, flags: int, data: bytes | None) -> None:
@@ -307,7 +296,7 @@ class Root:
             devices.append((self.terminal, b"console"))
         for source, name in devices:
             os.mknod(name, S_IFREG | 0o444, dir_fd=top)
-            self.attach(linux.AT_FDCWD, source, WITH_DEVICES, top, name)
+            self.attach(linux.AT_FDCWD, source, linux.WITH_DEVICES, top, name)
         for text, name in linux.DEVICE_LINKS:
             os.symlink(text, name, dir_fd=top)
         os.mkdir(b"shm", 0o755, dir_fd=top)

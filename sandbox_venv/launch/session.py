@@ -114,7 +114,7 @@ class Session:
 
             self.proxy = portal.add(self.plan, self.slots, self.env)
         base, late = self.plan.base, []
-        if not whole and (not brought or (brought == [b"--dir", self.cwd] and outside.can_make(self.plan, self.cwd))):
+        if not whole and outside.fits_records(self.plan, brought, self.cwd):
             from . import bwrap
 
             self.merged = bwrap.lock_root(self.plan)
@@ -188,11 +188,9 @@ class Session:
         brought = self.new_slots()
         outside.add(self.plan, brought, self.argv, self.cwd)
         brought.close()
-        folder = b""
-        if brought.options:  # what the call brings along is no part of the records, but for its directory in /tmp
-            folder = self.cwd
-            if brought.options != [b"--dir", folder] or not outside.can_make(self.plan, folder):
-                return UNFIT
+        if not outside.fits_records(self.plan, brought.options, self.cwd):
+            return UNFIT
+        folder = self.cwd if brought.options else b""
         try:
             self.slots.look(self.plan.slots)
         except (OSError, slots.TooManyError):  # the options have words for it

@@ -22,6 +22,10 @@ from .inside.protocol import (
 )
 from .inside.system import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .planfile import Plan
+
 SIGCHLD = 17
 UNCATCHABLE = (9, 19)
 UNFIT = -1
@@ -51,11 +55,6 @@ def ignored_signals() -> int:
 
 def _note(number: int, frame: object) -> None:
     """Do nothing: the wake-up descriptor has the number already."""
-
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from .planfile import Plan
 
 
 class Waiter:

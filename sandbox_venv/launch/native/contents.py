@@ -9,7 +9,7 @@ from .. import linux
 from .failure import Failure
 from .operations import Mounted, Operation, mount_on, parents_of
 from .root import ELOOP, proc_path
-from .sources import READ_ONLY, READ_WRITE, WITH_DEVICES, Source
+from .sources import Source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Proc(Mounted):
     def prepare(self, setup: Setup) -> None:
         self.host: Source | None = None
         if not setup.options.own_pids:
-            self.host = setup.sources.open(b"/proc", READ_WRITE)
+            self.host = setup.sources.open(b"/proc", linux.READ_WRITE)
 
     def execute(self, setup: Setup) -> None:
         root = setup.root
@@ -111,7 +111,7 @@ class Proc(Mounted):
         top = root.directory(self.dest)
         for name in self.switches:
             if os.access(name, os.W_OK, dir_fd=top):
-                source = setup.sources.open(name, READ_ONLY, top)
+                source = setup.sources.open(name, linux.READ_ONLY, top)
                 setup.sources.attach(source, top, name)
                 source.close()
         os.close(top)
@@ -134,7 +134,7 @@ class Dev(Mounted):
         paths = [(name, b"/dev/" + name) for name in linux.DEVICES]
         if setup.options.terminal:
             paths.append((b"console", setup.options.terminal))
-        self.nodes = [(name, setup.sources.open(path, WITH_DEVICES)) for name, path in paths]
+        self.nodes = [(name, setup.sources.open(path, linux.WITH_DEVICES)) for name, path in paths]
 
     def execute(self, setup: Setup) -> None:
         root = setup.root

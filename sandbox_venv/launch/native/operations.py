@@ -12,13 +12,13 @@ import os
 from .. import linux
 from .failure import Failure
 from .root import EEXIST, EINVAL, ENOENT, PARENTS, NewRoot, proc_path
-from .sources import READ_ONLY, READ_WRITE, Source
+from .sources import Source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .setup import Setup
 
-_MODES = {READ_ONLY: b"read-only", READ_WRITE: b"read-write"}
+_MODES = {linux.READ_ONLY: b"read-only", linux.READ_WRITE: b"read-write"}
 
 
 class Operation:
@@ -119,7 +119,7 @@ class RemountReadOnly(Operation):
         text = b"Can't remount readonly on /newroot/%s" % self.dest.lstrip(b"/")
         fd = setup.root.existing(self.dest, text + b": realpath(destination)")
         try:
-            setup.sources.set_attributes(fd, READ_ONLY)
+            setup.sources.set_attributes(fd, linux.READ_ONLY)
         except OSError as error:
             if error.errno == EINVAL:
                 raise Failure(text + b': Unable to find "%s" in mount table' % os.path.normpath(self.dest)) from None

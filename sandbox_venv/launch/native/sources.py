@@ -15,10 +15,6 @@ from .root import S_IFDIR, S_IFMT, proc_path
 
 EPERM, ENOENT, EACCES, ENOTDIR, EINVAL, ENAMETOOLONG, ENOSYS, ELOOP = 1, 2, 13, 20, 22, 36, 38, 40  # errno(3)
 _LOOKUP_ERRORS = (ENOENT, EACCES, ENOTDIR, ENAMETOOLONG, ELOOP)
-_CLONE = linux.OPEN_TREE_CLONE | linux.OPEN_TREE_CLOEXEC | linux.AT_RECURSIVE
-READ_ONLY = linux.MOUNT_ATTR_RDONLY | linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV
-READ_WRITE = linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV
-WITH_DEVICES = linux.MOUNT_ATTR_NOSUID
 
 
 class Source:
@@ -70,7 +66,7 @@ class Sources:
     def _open_tree(self, path: bytes, attributes: int, dirfd: int) -> Source | None:
         fd = -1
         try:
-            fd = linux.open_tree(dirfd, path, _CLONE)
+            fd = linux.open_tree(dirfd, path, linux.CLONE_TREE)
             linux.mount_setattr(fd, linux.AT_RECURSIVE, attributes)
         except OSError as error:
             if fd >= 0:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 
+from .. import linux
 from .contents import BindData, Dev, File, Overlay, Proc
 from .failure import Usage
 from .operations import Bind, Chmod, Directory, Hostname, Mqueue, RemountReadOnly, Symlink, Tmpfs
 from .options import Options
 from .privileges import ALL_CAPS, cap_bit
-from .sources import READ_ONLY, READ_WRITE, WITH_DEVICES
 from .values import number, octal, read_all, size
 
 TYPE_CHECKING = False
@@ -256,14 +256,14 @@ TABLE: dict[bytes, tuple[int, Handler]] = {
     b"--clearenv": (0, _clearenv),
     b"--lock-file": (1, lambda options, path: options.lock_files.append(path)),
     b"--sync-fd": _fd("sync_fd", b"--sync-fd"),
-    b"--bind": _bind(READ_WRITE),
-    b"--bind-try": _bind(READ_WRITE, optional=True),
-    b"--dev-bind": _bind(WITH_DEVICES),
-    b"--dev-bind-try": _bind(WITH_DEVICES, optional=True),
-    b"--ro-bind": _bind(READ_ONLY),
-    b"--ro-bind-try": _bind(READ_ONLY, optional=True),
-    b"--bind-fd": _bind_fd(READ_WRITE),
-    b"--ro-bind-fd": _bind_fd(READ_ONLY),
+    b"--bind": _bind(linux.READ_WRITE),
+    b"--bind-try": _bind(linux.READ_WRITE, optional=True),
+    b"--dev-bind": _bind(linux.WITH_DEVICES),
+    b"--dev-bind-try": _bind(linux.WITH_DEVICES, optional=True),
+    b"--ro-bind": _bind(linux.READ_ONLY),
+    b"--ro-bind-try": _bind(linux.READ_ONLY, optional=True),
+    b"--bind-fd": _bind_fd(linux.READ_WRITE),
+    b"--ro-bind-fd": _bind_fd(linux.READ_ONLY),
     b"--remount-ro": _add(RemountReadOnly),
     b"--overlay-src": (1, _overlay_src),
     b"--overlay": _overlay(b"--overlay", 1, b"one"),
@@ -277,8 +277,8 @@ TABLE: dict[bytes, tuple[int, Handler]] = {
     b"--mqueue": _add(Mqueue),
     b"--dir": (1, lambda options, dest: options.operations.append(Directory(dest, _perms(options, 0o755)))),
     b"--file": (2, _file),
-    b"--bind-data": _bind_data(READ_WRITE),
-    b"--ro-bind-data": _bind_data(READ_ONLY),
+    b"--bind-data": _bind_data(linux.READ_WRITE),
+    b"--ro-bind-data": _bind_data(linux.READ_ONLY),
     b"--symlink": (2, _symlink),
     b"--chmod": (2, _chmod),
     b"--seccomp": (1, _seccomp),
