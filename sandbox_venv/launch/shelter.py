@@ -13,10 +13,9 @@ from .inside.system import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 WRITING = (b"--bind", b"--bind-try", b"--dev-bind", b"--dev-bind-try")
-CLONE = linux.OPEN_TREE_CLONE | linux.OPEN_TREE_CLOEXEC | linux.AT_RECURSIVE
 
 
 def writable_sources(options: Sequence[bytes]) -> Iterator[bytes]:
@@ -28,10 +27,10 @@ def writable_sources(options: Sequence[bytes]) -> Iterator[bytes]:
             yield options[at + 1]
 
 
-def outermost(paths: Iterator[bytes]) -> list[bytes]:
+def outermost(paths: Iterable[bytes]) -> list[bytes]:
     """Return the directories and files that the others lie in."""
     found: list[bytes] = []
-    for path in sorted(set(paths)):
+    for path in sorted(set(paths), key=lambda path: path.split(b"/")):  # what holds others comes first
         if not found or not (path + b"/").startswith(found[-1].rstrip(b"/") + b"/"):
             found.append(path)
     return found
@@ -43,7 +42,7 @@ def mount_root(records: Sequence[bytes]) -> None:
     Args:
         records: ``plan/bwrap_records.py``, with a skeleton.
     """
-    root = linux.open_tree(linux.AT_FDCWD, records[4], CLONE)
+    root = linux.open_tree(linux.AT_FDCWD, records[4], linux.CLONE_TREE)
     place = slots.open_path(records[5])
     linux.move_mount(root, place, b"")
     os.close(place)
@@ -79,7 +78,7 @@ def enter(options: Sequence[bytes], records: Sequence[bytes]) -> None:
             place = slots.open_path(path)
         except FileNotFoundError:
             continue  # an option that may lack its source
-        trees.append((path, linux.open_tree(place, b"", CLONE | linux.AT_EMPTY_PATH)))
+        trees.append((path, linux.open_tree(place, b"", linux.CLONE_TREE | linux.AT_EMPTY_PATH)))
         os.close(place)
     root = os.open(b"/", linux.O_PATH_DIRECTORY)
     linux.mount_setattr(root, linux.AT_RECURSIVE, linux.MOUNT_ATTR_RDONLY)

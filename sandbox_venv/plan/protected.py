@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import SandboxError
+from ..launch import shelter
 from ..launch.nested import HEAD, MARKS, READ, REPOSITORY, common_directory, git_directory, is_closed
 from ..state import StateDir, read_regular
 from .expose import is_below
@@ -141,12 +142,8 @@ def _git_directories(entry: os.DirEntry[str], project: str) -> list[tuple[str, s
 
 def outermost(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Return what lies in nothing else of it, each path once: the records can't say a mount over another."""
-    outer: list[str] = []
-    for path in sorted({path for path, _ in found}, key=lambda path: path.split("/")):  # what holds others comes first
-        if not outer or not is_below(path, outer[-1]):
-            outer.append(path)
-    kept = set(outer)
-    return [item for item in dict(found).items() if item[0] in kept]
+    kept = set(shelter.outermost(os.fsencode(path) for path, _ in found))
+    return [item for item in dict(found).items() if os.fsencode(item[0]) in kept]
 
 
 def linked_files(project: str, places: Iterable[str]) -> list[str]:

@@ -26,14 +26,17 @@ def flat(plan: Plan) -> list[bytes]:
     return translated[0] if translated else []
 
 
+def rows_of(records: list[bytes]) -> list[tuple[bytes, ...]]:
+    return list(zip(records[::3], records[1::3], records[2::3], strict=True))
+
+
 def words_of(records: list[bytes], letter: bytes) -> list[bytes]:
-    pairs = [pair for what, *pair in zip(records[::3], records[1::3], records[2::3], strict=True) if what == letter]
+    pairs = [pair for what, *pair in rows_of(records) if what == letter]
     return [word for pair in pairs for word in pair if word]
 
 
 def records_of(plan: Plan) -> list[tuple[bytes, ...]]:
-    records = flat(plan)
-    return list(zip(records[::3], records[1::3], records[2::3], strict=True))
+    return rows_of(flat(plan))
 
 
 def test_the_options_stand_as_they_are_and_slots_lie_between_them() -> None:
@@ -136,7 +139,7 @@ def test_in_the_shelter_what_is_always_the_same_becomes_one_mount() -> None:
     assert translated
     records, skeleton = translated
     assert skeleton
-    assert list(zip(records[::3], records[1::3], records[2::3], strict=True))[:4] == [
+    assert rows_of(records)[:4] == [
         (b"|", b"/usr/bin/bwrap", b"s"),
         (b"/", b"", b"/sys"),
         (b"b", b"/usr/lib", b"usr/lib"),
@@ -171,3 +174,8 @@ def test_the_ready_made_root_lies_where_nothing_else_is_wanted(plan: Plan, place
     found = [target for what, _, target in records_of(plan) if what == b"/"]
     assert found == ([place] if place else [])
     assert (b"B" in flat(plan)[::3]) == (place is None)
+
+
+def test_what_lies_in_a_place_that_stays_writable_is_none_of_its_own() -> None:
+    plan = sample(b"rw", b"/p", b"/p", b"rw", b"/p-x", b"/p-x", b"rw", b"/p/in", b"/in", shelter=b"1")
+    assert [first for what, first, _ in records_of(plan) if what == b"v"] == [b"/p", b"/p-x", b"/srv/w"]
