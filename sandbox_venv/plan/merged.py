@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..launch.planfile import Plan
-from .records import Translation, check, flatten, inner, translate_slots
+from .records import Translation, finish, flatten, inner
 from .skeleton import Skeleton, Unsupported
 
 MERGED = (b"--ro-bind", b"--ro-bind-try", b"--symlink", b"--dir")
@@ -73,10 +73,7 @@ def merge(plan: Plan, kept: Sequence[bytes]) -> Merged:
         base.append((words, b"" if translation.kind_at(target) else top_of(target)))
         translation.option(words)
     group, links = list(translation.group), len(translation.skeleton.links)
-    translate_slots(translation, plan.slots)
-    for words in flatten(plan.tail):
-        translation.option(words)
-    check(translation)
+    finish(translation, plan)
     if len(translation.skeleton.links) != links:  # bwrap would find what it is to make
         raise Unsupported
     tops = sorted({top_of(target) for target in group[2::3]})

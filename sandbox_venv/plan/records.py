@@ -268,18 +268,26 @@ def translate(plan: Plan) -> tuple[list[bytes], Skeleton] | None:
     try:
         for words in flatten(plan.base):
             translation.option(words)
-        translate_slots(translation, plan.slots)
-        for words in flatten(plan.tail):
-            translation.option(words)
-        check(translation)
+        finish(translation, plan)
     except Unsupported:
         return None
     letters = b"c" if b"--unshare-cgroup-try" in translation.flags and os.path.exists("/proc/self/ns/cgroup") else b""
     return [b"/", b"", letters, *translation.group, b"s", b"", b"", *translation.rest], translation.skeleton
 
 
-def translate_slots(translation: Translation, slots: list[bytes]) -> None:
-    """Add a plan's SLOTS."""
+def finish(translation: Translation, plan: Plan) -> None:
+    """Add what comes after a plan's BASE.
+
+    Raises:
+        Unsupported: it can't be said in records.
+    """
+    _slots(translation, plan.slots)
+    for words in flatten(plan.tail):
+        translation.option(words)
+    check(translation)
+
+
+def _slots(translation: Translation, slots: list[bytes]) -> None:
     pending: list[bytes] = []
     for kind, first, second in [*zip(slots[::3], slots[1::3], slots[2::3], strict=True), (b"", b"", b"")]:
         if kind == b"+":
