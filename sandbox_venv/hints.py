@@ -125,10 +125,15 @@ def hint_at(number: int, plan: Plan | None) -> bytes:
     return b"a session may have made a link there: rm %s" % planted if planted else hint_for(OSError(number, ""))
 
 
+def obstacle_hint() -> bytes:
+    """Return what forbids namespaces and what to do about it, b"" where nothing does."""
+    obstacle = find_obstacle()
+    return os.fsencode(f"{obstacle}; {obstacle.remedy}") if obstacle else b""
+
+
 def hint_failed_start(number: int, plan: Plan | None) -> None:
     """Write the hint line after a set-up that failed with that errno and has said so itself."""
-    obstacle = find_obstacle()
-    _write(os.fsencode(f"{obstacle}; {obstacle.remedy}") if obstacle else hint_at(number, plan))
+    _write(obstacle_hint() or hint_at(number, plan))
 
 
 PASSING = (4, 5, 11, 12, 23, 24, 28, 87, 116)
@@ -141,9 +146,9 @@ def hint_failed_records(path: bytes, number: int) -> None:
 
     Where this machine may refuse something that only they need, the next start goes by the plan's options.
     """
-    obstacle = find_obstacle()
+    obstacle = obstacle_hint()
     if obstacle:
-        _write(os.fsencode(f"{obstacle}; {obstacle.remedy}"))
+        _write(obstacle)
     elif number == errno.ENOSPC:
         _write(b"a limit is reached: see /proc/sys/user/max_*_namespaces and /proc/sys/fs/mount-max")
     elif number not in PASSING and drop_records(path):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from ..errors import SandboxError, nearest
 from ..plan.options import ARITY
 from ..policy import presets
+from ..seccomp.policy import load_policy
 from ..usage import COMMANDS, OPTIONS, Usage
 from .manual import OWN
 
@@ -17,7 +18,7 @@ VALUES = {
     "--backend": ("auto", "bwrap", "native"),
     "--session": ("run", "install"),
     "--format": ("text", "json", "bwrap"),
-    "--allow": ("devel", "numa", "nested"),
+    "--allow": tuple(load_policy().optouts),
     "--preset": tuple(presets.names()),
 }
 PLACES = ("--venv", "--project")

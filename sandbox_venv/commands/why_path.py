@@ -8,6 +8,7 @@ import shlex
 import stat
 
 from ..errors import SandboxError
+from ..launch.linux import DEVICES
 from ..plan.expose import is_below
 from ..run import Asked
 from .answer import Answer
@@ -23,9 +24,6 @@ ACCESS: dict[str, tuple[str, bool | None]] = {
     "absent": ("not visible", False),
 }
 """What `Verdict.access` is called, and whether it is good."""
-
-DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
-"""The host's devices that are in every sandbox's own /dev: bwrap(1), --dev."""
 
 
 def try_options(asked: Asked, words: list[str], path: str, wanted: str) -> str:
@@ -112,7 +110,7 @@ def why_path(path: str, asked: Asked, opened: Opened) -> Answer:
     result = Answer(full, text, good, rule, list(verdict.notes))
     if real != full:
         result.details.insert(0, f"a link leads to {real}, which decides")
-    if verdict.rule.startswith("--dev ") and os.path.dirname(real) == "/dev" and os.path.basename(real) in DEVICES:
+    if verdict.rule.startswith("--dev ") and os.fsencode(real) in [b"/dev/" + name for name in DEVICES]:
         result.verdict, result.good = "visible, writable", True
         result.details.append("one of the devices that every sandbox has")
         return result

@@ -9,10 +9,12 @@ import re
 import stat
 from typing import NamedTuple
 
+from ..launch.call import VARIANT_NAMES
+
 MAX_SIZE = 64 << 10
 CONTROL = ("BWRAP_ARGS", "SANDBOX_")
 """Names (or their starts) that loosen the sandbox: they count only from a file that was trusted outside."""
-SETTINGS = ("BWRAP_ARGS", "SANDBOX_ENV", "SANDBOX_SECCOMP_ALLOW", "SANDBOX_USE_PIP_CACHE")
+SETTINGS = ("SANDBOX_ENV", *map(os.fsdecode, VARIANT_NAMES))
 MENTIONED = re.compile(r"\b(?:BWRAP_ARGS|SANDBOX_[A-Z_]+)\b")
 
 
