@@ -12,7 +12,7 @@ import json
 import pkgutil
 import secrets
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -89,6 +89,20 @@ class Lab:
     def write(self, path: Path, text: str | None = None, mode: int = 0o644) -> Path:
         """Write a file of the user's on the host, with a new secret in it where no text is given."""
         return self.venv.user.write(path, self.secret() + "\n" if text is None else text, mode)
+
+    def mark(self, names: Iterable[str], mode: int = 0o644) -> list[str]:
+        """Write files of the project that say their own names; return their paths."""
+        return [str(self.write(self.project / name, f"# {name}\n", mode)) for name in names]
+
+    def check_marks(self, names: Iterable[str]) -> None:
+        """Demand that what `mark` wrote is as it was."""
+        for name in names:
+            assert (self.project / name).read_text() == f"# {name}\n", name
+
+    def notes(self) -> str:
+        """Return what sessions left that deserves a look, as ``status`` shows it."""
+        (notes,) = (self.home / ".local/state/sandbox-venv/venvs").glob("*/notes")
+        return notes.read_text()
 
     def shell(self, command: str, cwd: Path | None = None) -> Result:
         """Run a shell command on the host, as the user."""

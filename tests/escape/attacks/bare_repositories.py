@@ -6,14 +6,13 @@ FILES = ("data/fixture/config", "data/fixture/hooks/post-update", "data/deep/er/
 
 
 def setup(lab: Lab) -> list[str]:
-    for name in FILES:
-        lab.write(lab.project / name, f"# {name}\n")
+    paths = lab.mark(FILES)
     for folder in ("data/fixture", "data/deep/er/still/more/here/repo.git"):
         lab.write(lab.project / folder / "HEAD", "ref: refs/heads/main\n")
         for name in ("objects", "refs"):
             lab.venv.user.makedirs(lab.project / folder / name)
     lab.write(lab.project / "data/no-repository/HEAD", "# a text\n")
-    return [str(lab.project / name) for name in FILES]
+    return paths
 
 
 ATTACK = (
@@ -38,9 +37,7 @@ def twin():
 
 def check(lab: Lab, got: Got) -> None:
     assert got.attack.value == [], got.attack
-    for name in FILES:
-        assert (lab.project / name).read_text() == f"# {name}\n", name
-    (notes,) = (lab.home / ".local/state/sandbox-venv/venvs").glob("*/notes")
-    assert f"{lab.project}/made-" in notes.read_text() and "/src/HEAD" in notes.read_text()
+    lab.check_marks(FILES)
+    assert f"{lab.project}/made-" in lab.notes() and "/src/HEAD" in lab.notes()
     assert "the session made" in got.stderr
     assert got.twin is not None and got.twin.value == 4

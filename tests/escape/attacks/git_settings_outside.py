@@ -6,15 +6,14 @@ FILES = ("outside/hooks/pre-commit", "outside/more/monitor.sh", "outside/above/p
 
 
 def setup(lab: Lab) -> list[str]:
-    for name in FILES:
-        lab.write(lab.project / name, f"# {name}\n", 0o755)
+    paths = lab.mark(FILES, 0o755)
     top = lab.project.name
     lab.write(lab.home / ".gitconfig", "[core]\n\thooksPath = outside/hooks\n[include]\n\tpath = more.cfg\n")
     lab.write(lab.home / "more.cfg", '[filter "x"]\n\tclean = sh outside/more/monitor.sh %f\n')
     lab.write(lab.home / ".git/HEAD", "ref: refs/heads/main\n")
     include = f"[include]\n\tpath = ../{top}/outside/included.cfg\n"
     lab.write(lab.home / ".git/config", f"[core]\n\thooksPath = {top}/outside/above\n{include}")
-    return [str(lab.project / name) for name in FILES]
+    return paths
 
 
 ATTACK = (
@@ -32,6 +31,5 @@ def twin():
 
 def check(lab: Lab, got: Got) -> None:
     assert got.attack.value == [], got.attack
-    for name in FILES:
-        assert (lab.project / name).read_text() == f"# {name}\n", name
+    lab.check_marks(FILES)
     assert got.twin is not None and got.twin.value == 4

@@ -1,8 +1,7 @@
 """Change what a name that the host obeys leads to: settings, hooks and a git directory that are links in the project."""
 
-from tests.escape.kit import TAMPER, Got, Lab
+from tests.escape.kit import TAMPER, WAYS, Got, Lab
 
-WAYS = ("run", "install", "launcher")
 LINKS = {
     "GEMINI.md": "linked/agent.md",
     ".windsurf": "linked/windsurf",
@@ -23,13 +22,12 @@ FILES = (
 
 
 def setup(lab: Lab) -> list[str]:
-    for name in FILES:
-        lab.write(lab.project / name, f"# {name}\n", 0o755 if name.endswith(".sh") else 0o644)
+    paths = [path for name in FILES for path in lab.mark([name], 0o755 if name.endswith(".sh") else 0o644)]
     for name, target in LINKS.items():
         lab.venv.user.makedirs((lab.project / name).parent)
         (lab.project / name).symlink_to(target)
     lab.write(lab.project / ".git/HEAD", "# .git/HEAD\n")
-    return [str(lab.project / name) for name in FILES]
+    return paths
 
 
 ATTACK = (
@@ -54,8 +52,6 @@ def twin():
 def check(lab: Lab, got: Got) -> None:
     way, done = got.attack.value
     assert done == [], got.attack
-    for name in FILES:
-        assert (lab.project / name).read_text() == f"# {name}\n", name
-    (notes,) = (lab.home / ".local/state/sandbox-venv/venvs").glob("*/notes")
-    assert f"linked/{way}/.mcp.json" in notes.read_text()
+    lab.check_marks(FILES)
+    assert f"linked/{way}/.mcp.json" in lab.notes()
     assert got.twin is not None and got.twin.value == 4

@@ -49,8 +49,7 @@ def check(lab: Lab, got: Got) -> None:
     kind = got.attack.value
     lines = [line for line in got.stderr.splitlines() if "the session made" in line]
     assert len(lines) == 1, got.stderr
-    (notes,) = (lab.home / ".local/state/sandbox-venv/venvs").glob("*/notes")
-    text = notes.read_text()
+    text = lab.notes()
     for name in (*TOP[kind], *[f"{kind}-{name}" for name in BELOW]):
         shown = name.partition("/config")[0].partition("/tasks.json")[0].partition("/history")[0]
         assert str(lab.project / shown) in text, (shown, text)
