@@ -62,9 +62,8 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f)
 #endif
 
 enum {
-	ERR_PERM = 1, ERR_NOENT = 2, ERR_INTR = 4, ERR_AGAIN = 11, ERR_ACCES = 13, ERR_EXIST = 17, ERR_NOTDIR = 20, ERR_INVAL = 22,
-	ERR_NOSYS = 38, ERR_LOOP = 40, ERR_BADFD = 77, ERR_OPNOTSUPP = 95,
-	ERR_STALE = 116,
+	ERR_PERM = 1, ERR_NOENT = 2, ERR_INTR = 4, ERR_AGAIN = 11, ERR_ACCES = 13, ERR_EXIST = 17, ERR_NOTDIR = 20,
+	ERR_INVAL = 22, ERR_NOSYS = 38, ERR_LOOP = 40, ERR_BADFD = 77, ERR_OPNOTSUPP = 95, ERR_STALE = 116,
 };
 
 enum {
